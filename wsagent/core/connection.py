@@ -1,0 +1,472 @@
+"""
+One side of an open connection: messages, ping and pong, closing handshake.
+
+@see: RFC 6455 sections 5.4 to 5.6, 6 and 7.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from . import codes, masking
+from .codes import Role
+from .errors import InvalidPayload, MessageTooBig, ProtocolError
+from .framing import FrameReader, ReaderState, frameHeader
+
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
+_UNLIMITED = 1 << 63
+_NO_MESSAGE = 0
+
+
+class Phase(Enum):
+    """How far the closing handshake is."""
+
+    OPEN = "open"
+    CLOSING = "closing"
+    """We have sent a Close frame; what still comes is read for the peer's."""
+    CLOSED = "closed"
+    """Nothing more is read or sent."""
+
+
+class Limits(NamedTuple):
+    """What one incoming message may be, at most; C{None} is no limit."""
+
+    octets: int | None
+    fragments: int | None
+
+
+class Receiver(Protocol):
+    """Who is called with what comes."""
+
+    def textReceived(self, text: str) -> None:
+        """A text message came."""
+
+    def bytesReceived(self, data: bytes) -> None:
+        """A bytes message came."""
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
+        """More of a message came; in place of the two above when streaming."""
+
+    def pingReceived(self, payload: bytes) -> None:
+        """A ping came, and has its pong."""
+
+    def pongReceived(self, payload: bytes) -> None:
+        """A pong came, asked for or not."""
+
+    def closeReceived(self, code: int, reason: str) -> None:
+        """
+        The peer's Close frame came, and has its answer; nothing follows.
+
+        @param code: 1005 if the peer named none.
+        """
+
+
+class ConnectionState(NamedTuple):
+    """All that a L{Connection} knows, as a plain value."""
+
+    reader: ReaderState
+    phase: Phase
+    opcode: int
+    isLastFrame: bool
+    declared: int
+    received: int
+    fragments: int
+    payload: bytes
+    undecoded: bytes
+    messagesReceived: int
+    sendingOpcode: int
+    held: tuple[bytes, ...]
+
+
+class Connection:
+    """
+    One side of an open connection.
+
+    @ivar phase: how far the closing handshake is.
+    @ivar messagesReceived: how many messages have come whole.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        write: Callable[[bytes], object],
+        role: Role,
+        limits: Limits,
+        isStreaming: bool = False,
+    ) -> None:
+        """
+        @param write: called with octets to send, whole frames at a time.
+        @param isStreaming: hand messages over in pieces, as they come.
+        """
+        self._receiver = receiver
+        self._write = write
+        self._isClient = role is Role.CLIENT
+        self._octetLimit = _UNLIMITED if limits.octets is None else limits.octets
+        self._fragmentLimit = (
+            _UNLIMITED if limits.fragments is None else limits.fragments
+        )
+        self._isStreaming = isStreaming
+        self._reader = FrameReader(self, isMasked=not self._isClient)
+        self.phase = Phase.OPEN
+        self.messagesReceived = 0
+        # The message that is coming in.
+        self._opcode = _NO_MESSAGE
+        self._isLastFrame = False
+        self._declared = 0
+        self._received = 0
+        self._fragments = 0
+        self._payload = bytearray()
+        self._decoder = _Utf8Decoder()
+        # The message that goes out in fragments, and those that wait for its end.
+        self._sendingOpcode = _NO_MESSAGE
+        self._held: list[bytes] = []
+
+    @classmethod
+    def restored(
+        cls,
+        state: ConnectionState,
+        receiver: Receiver,
+        write: Callable[[bytes], object],
+        role: Role,
+        limits: Limits,
+        isStreaming: bool = False,
+    ) -> Connection:
+        """Make a connection that goes on where another one's L{state} was taken."""
+        self = cls(receiver, write, role, limits, isStreaming)
+        self._reader = FrameReader.restored(
+            state.reader,
+            self,
+            isMasked=not self._isClient,
+        )
+        self.phase = state.phase
+        self._opcode = state.opcode
+        self._isLastFrame = state.isLastFrame
+        self._declared = state.declared
+        self._received = state.received
+        self._fragments = state.fragments
+        self._payload += state.payload
+        self._decoder.setstate((state.undecoded, 0))
+        self.messagesReceived = state.messagesReceived
+        self._sendingOpcode = state.sendingOpcode
+        self._held += state.held
+        return self
+
+    def state(self) -> ConnectionState:
+        """Give all that L{restored} needs; not from inside a call of ours."""
+        return ConnectionState(
+            reader=self._reader.state(),
+            phase=self.phase,
+            opcode=self._opcode,
+            isLastFrame=self._isLastFrame,
+            declared=self._declared,
+            received=self._received,
+            fragments=self._fragments,
+            payload=bytes(self._payload),
+            undecoded=self._decoder.getstate()[0],
+            messagesReceived=self.messagesReceived,
+            sendingOpcode=self._sendingOpcode,
+            held=tuple(self._held),
+        )
+
+    # Receiving
+
+    @property
+    def isInMessage(self) -> bool:
+        """Ask whether a message, or a frame, has begun and not ended."""
+        return self._opcode != _NO_MESSAGE or self._reader.isInFrame
+
+    def feed(self, data: bytes) -> None:
+        """
+        Take octets that came.
+
+        Any cut of a stream makes the same calls, pieces aside.
+
+        @raise ProtocolError: the peer broke the protocol.  It has been told;
+            nothing more is read or sent.
+        """
+        if self.phase is Phase.CLOSED:
+            return
+        try:
+            self._reader.feed(data)
+        except ProtocolError as error:
+            self.fail(error.code, str(error))
+            raise
+
+    def pause(self) -> None:
+        """Make no calls, but keep what comes, until L{resume}."""
+        self._reader.pause()
+
+    def resume(self) -> None:
+        """Go on with the next L{feed}, which may be of nothing."""
+        if self.phase is not Phase.CLOSED:
+            self._reader.resume()
+
+    def frameReceived(
+        self,
+        opcode: int,
+        fin: bool,
+        length: int,
+        payload: bytes,
+    ) -> None:
+        """Take a frame, or the beginning of one, from the reader."""
+        if opcode & codes.CONTROL:
+            self._controlReceived(opcode, payload)
+            return
+        if opcode == codes.CONTINUATION:
+            if self._opcode == _NO_MESSAGE:
+                raise ProtocolError("continuation of no message")
+        elif self._opcode != _NO_MESSAGE:
+            raise ProtocolError("a message inside a fragmented message")
+        else:
+            self._opcode = opcode
+        if length > self._octetLimit - self._declared:
+            raise MessageTooBig(
+                f"{self._declared + length} octets, limit {self._octetLimit}",
+            )
+        self._fragments += 1
+        if self._fragments > self._fragmentLimit:
+            raise MessageTooBig(
+                f"{self._fragments} fragments, limit {self._fragmentLimit}",
+            )
+        if fin and len(payload) == length and not self._declared:
+            # Most messages: one frame, in one segment.
+            if not self._isStreaming:
+                self._messageReceived(payload)
+                return
+        self._declared += length
+        self._isLastFrame = fin
+        self.payloadReceived(payload)
+
+    def payloadReceived(self, payload: bytes) -> None:
+        """Take more payload of the present frame from the reader."""
+        self._received += len(payload)
+        isLast = self._isLastFrame and self._received == self._declared
+        piece: str | bytes = payload
+        if self._opcode == codes.TEXT:
+            try:
+                piece = self._decoder.decode(payload, isLast)
+            except UnicodeDecodeError as error:
+                raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+        if self._isStreaming:
+            if isLast:
+                self._forgetMessage()
+            if (piece or isLast) and self.phase is Phase.OPEN:
+                self._receiver.pieceReceived(piece, isLast)
+            return
+        self._payload += payload
+        if isLast:
+            self._messageReceived(bytes(self._payload))
+
+    def _messageReceived(self, payload: bytes) -> None:
+        """Hand a whole message over, unless we are closing."""
+        opcode = self._opcode
+        self._forgetMessage()
+        if opcode == codes.BINARY:
+            if self.phase is Phase.OPEN:
+                self._receiver.bytesReceived(payload)
+            return
+        try:
+            text = payload.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+        if self.phase is Phase.OPEN:
+            self._receiver.textReceived(text)
+
+    def _forgetMessage(self) -> None:
+        """Be ready for the next message."""
+        self.messagesReceived += 1
+        self._opcode = _NO_MESSAGE
+        self._fragments = 0
+        if self._declared:
+            self._declared = self._received = 0
+            self._payload = bytearray()
+
+    def _controlReceived(self, opcode: int, payload: bytes) -> None:
+        """Take a control frame; 5.4: it may come between fragments."""
+        if opcode == codes.CLOSE:
+            code, reason = _readClose(payload)
+            if self.phase is Phase.OPEN:
+                self._send(codes.CLOSE, payload[:2])
+            self._finish()
+            self._receiver.closeReceived(code, reason)
+        elif self.phase is not Phase.OPEN:
+            return
+        elif opcode == codes.PING:
+            self._send(codes.PONG, payload)
+            self._receiver.pingReceived(payload)
+        else:
+            self._receiver.pongReceived(payload)
+
+    # Sending
+
+    def sendText(self, text: str) -> None:
+        """
+        Send a text message; dropped unless open.
+
+        @raise TypeError: C{text} is no C{str}.
+        @raise ValueError: it has a surrogate, which is no UTF-8.
+        """
+        self._sendMessage(codes.TEXT, _encoded(text))
+
+    def sendBytes(self, data: bytes | bytearray | memoryview) -> None:
+        """
+        Send a bytes message; dropped unless open.
+
+        @raise TypeError: C{data} are no octets.
+        """
+        self._sendMessage(codes.BINARY, _octets(data))
+
+    def sendFragment(
+        self,
+        data: str | bytes | bytearray | memoryview,
+        isLast: bool = False,
+    ) -> None:
+        """
+        Send a message in fragments; dropped unless open.
+
+        The first one's type is the message's.  Whole messages that are sent
+        before the last fragment leave after it.
+
+        @raise TypeError: not the type of the first one.
+        """
+        if isinstance(data, str):
+            opcode, payload = codes.TEXT, _encoded(data)
+        else:
+            opcode, payload = codes.BINARY, _octets(data)
+        if self._sendingOpcode not in (_NO_MESSAGE, opcode):
+            raise TypeError("a message's fragments are all str or all octets")
+        if self.phase is not Phase.OPEN:
+            return
+        isFirst = self._sendingOpcode == _NO_MESSAGE
+        self._sendingOpcode = _NO_MESSAGE if isLast else opcode
+        self._send(opcode if isFirst else codes.CONTINUATION, payload, isLast)
+        if isLast:
+            held, self._held = self._held, []
+            for frame in held:
+                self._write(frame)
+
+    @property
+    def isSendingFragments(self) -> bool:
+        """Ask whether a message is begun by L{sendFragment} and not ended."""
+        return self._sendingOpcode != _NO_MESSAGE
+
+    def ping(self, payload: bytes = b"") -> None:
+        """
+        Send a ping; dropped unless open.
+
+        @param payload: at most 125 octets.
+        @raise TypeError: C{payload} are no octets.
+        @raise ValueError: C{payload} is longer.
+        """
+        payload = _octets(payload)
+        if len(payload) > codes.CONTROL_LIMIT:
+            raise ValueError(f"{len(payload)} octets, limit {codes.CONTROL_LIMIT}")
+        if self.phase is Phase.OPEN:
+            self._send(codes.PING, payload)
+
+    def close(self, code: int = codes.NORMAL, reason: str = "") -> None:
+        """
+        Begin the closing handshake, unless it is begun.
+
+        @param code: one that may be sent.
+        @param reason: at most 123 octets of UTF-8.
+        @raise ValueError: C{code} may not be sent, or C{reason} is longer.
+        @see: RFC 6455 section 7.1.2.
+        """
+        payload = renderClose(code, reason)
+        if self.phase is Phase.OPEN:
+            self._send(codes.CLOSE, payload)
+            self.phase = Phase.CLOSING
+            self._held.clear()
+
+    def fail(self, code: int, reason: str = "") -> None:
+        """
+        Tell the peer why, unless we are closing, and be done with it.
+
+        @param reason: cut to what fits.
+        @see: RFC 6455 section 7.1.7.
+        """
+        if self.phase is Phase.OPEN:
+            cut = reason.encode()[: codes.REASON_LIMIT].decode(errors="ignore")
+            self._send(codes.CLOSE, renderClose(code, cut))
+        self._finish()
+
+    def abandon(self) -> None:
+        """Be done with the peer, and tell it nothing."""
+        self._finish()
+
+    def _finish(self) -> None:
+        """Read and send nothing more."""
+        self.phase = Phase.CLOSED
+        self._reader.pause()
+        self._held.clear()
+
+    def _sendMessage(self, opcode: int, payload: bytes) -> None:
+        """Send a message in one frame, or keep it until it may go."""
+        if self.phase is not Phase.OPEN:
+            return
+        if self.isSendingFragments:
+            self._held.append(self._frame(opcode, payload, fin=True))
+        else:
+            self._send(opcode, payload)
+
+    def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
+        """Send a frame."""
+        self._write(self._frame(opcode, payload, fin))
+
+    def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
+        """Write a frame; a client's with a fresh masking key (section 5.3)."""
+        if not self._isClient:
+            return frameHeader(opcode, len(payload), fin, b"") + payload
+        key = masking.newKey()
+        header = frameHeader(opcode, len(payload), fin, key)
+        return header + masking.applyMask(payload, key)
+
+
+def renderClose(code: int, reason: str) -> bytes:
+    """
+    Write a Close frame's payload.
+
+    @raise ValueError: C{code} may not be sent, or C{reason} is over 123 octets.
+    @see: RFC 6455 section 5.5.1.
+    """
+    if not codes.mayBeSent(code):
+        raise ValueError(f"code {code}, allowed: 1000-1003, 1007-1014, 3000-4999")
+    octets = _encoded(reason)
+    if len(octets) > codes.REASON_LIMIT:
+        raise ValueError(f"reason of {len(octets)} octets, limit {codes.REASON_LIMIT}")
+    return code.to_bytes(2, "big") + octets
+
+
+def _readClose(payload: bytes) -> tuple[int, str]:
+    """Read a Close frame's payload (section 5.5.1)."""
+    if not payload:
+        return codes.NO_CODE, ""
+    if len(payload) == 1:
+        raise ProtocolError("1 octet in a Close frame, needed 0 or at least 2")
+    code = int.from_bytes(payload[:2], "big")
+    if not codes.mayBeSent(code):
+        raise ProtocolError(f"close code {code}, which may not be sent")
+    try:
+        return code, payload[2:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidPayload(f"reason is not UTF-8: {error.reason}") from None
+
+
+def _encoded(text: str) -> bytes:
+    """Encode what must be text."""
+    if not isinstance(text, str):
+        raise TypeError(f"text is {type(text).__name__}, needed str")
+    return text.encode("utf-8")
+
+
+def _octets(data: bytes | bytearray | memoryview) -> bytes:
+    """Freeze what must be octets."""
+    if isinstance(data, bytes):
+        return data
+    if not isinstance(data, (bytearray, memoryview)):
+        raise TypeError(f"data are {type(data).__name__}, needed bytes")
+    return bytes(data)

@@ -1,0 +1,309 @@
+"""
+The opening handshake: the Upgrade request and its response, both sides.
+
+@see: RFC 6455 section 4.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from ipaddress import IPv6Address
+from typing import Final
+
+from . import codes, heads
+from .errors import HandshakeError, MethodNotAllowed, UpgradeRequired
+from .heads import Headers, Pairs, RequestLine, StatusLine
+
+_key = re.compile(rb"[A-Za-z0-9+/]{22}==")
+_target = re.compile(
+    r"(?:(?:http|https|ws|wss)://(?P<authority>[^/?#]*))?"
+    r"(?P<path>(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?",
+    re.IGNORECASE,
+)
+_authority = re.compile(
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)"
+    r"(?::(?P<port>[0-9]{0,5}))?",
+)
+_ASCII_FIELDS: Final = frozenset(("upgrade", "connection", "host", "origin"))
+_OWN_FIELDS: Final = frozenset(("upgrade", "connection", "content-length"))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A client's request for a WebSocket."""
+
+    target: str
+    """As it came: a path with its query, or a whole URL."""
+    path: str
+    """The target's path, percent-encoded as it came; at least C{"/"}."""
+    query: str
+    """What follows the C{?} in the target, as it came; else empty."""
+    host: str
+    """The host, with its port if one was named."""
+    origin: str | None
+    """The page that a browser opened the connection from, or C{None}."""
+    headers: Headers
+    """All fields."""
+    offeredSubprotocols: tuple[str, ...]
+    """In order of the client's preference."""
+    key: bytes
+    """The nonce that the response has to answer."""
+    peer: object = None
+    """The address of who asks, an C{IAddress} under Twisted."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """A server's acceptance."""
+
+    headers: Headers
+    """All fields."""
+    subprotocol: str | None
+    """The server's choice from those offered."""
+
+
+def acceptKey(key: bytes) -> bytes:
+    """
+    Compute the C{Sec-WebSocket-Accept} that answers a key.
+
+    @see: RFC 6455 section 4.2.2.
+    """
+    return b64encode(sha1(key + codes.GUID, usedforsecurity=False).digest())
+
+
+def newKey() -> bytes:
+    """
+    Make a C{Sec-WebSocket-Key}.
+
+    @see: RFC 6455 section 4.1, item 7.
+    """
+    return b64encode(os.urandom(16))
+
+
+def readRequest(start: RequestLine, headers: Headers, peer: object = None) -> Request:
+    """
+    Check a request's head, each demand of RFC 6455 and more.
+
+    @param peer: kept as it is.
+    @raise HandshakeError: it is refused, with the status of the error's class.
+    @see: RFC 6455 section 4.2.1.
+    """
+    _refuseBody(headers)
+    _demandAscii(headers)
+    target, authority, path, query = _readTarget(start.target)
+    host = (headers.single("host") or b"").decode("ascii")
+    _demandAuthority(host)
+    if start.method != b"GET":
+        raise MethodNotAllowed("method is not GET")
+    _demandUpgrade(headers)
+    if headers.all("sec-websocket-version") != [codes.VERSION]:
+        raise UpgradeRequired("Sec-WebSocket-Version is not 13")
+    key = headers.single("sec-websocket-key") or b""
+    if not _key.fullmatch(key):
+        raise HandshakeError("Sec-WebSocket-Key is not 16 octets in base64")
+    if "sec-websocket-extensions" in headers:
+        heads.parameterLists(headers.get("sec-websocket-extensions") or b"")
+    return Request(
+        target=target,
+        path=path,
+        query=query,
+        host=authority or host,
+        origin=_readOrigin(headers),
+        headers=headers,
+        offeredSubprotocols=_readSubprotocols(headers),
+        key=key,
+        peer=peer,
+    )
+
+
+def renderAcceptance(request: Request, subprotocol: str | None, fields: Pairs) -> bytes:
+    """
+    Write the 101 that accepts a request.
+
+    @param fields: more fields to send.
+    @raise ValueError: the subprotocol was not offered, a field is the
+        handshake's own, or cannot be sent.
+    """
+    own: list[tuple[str, str | bytes]] = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", acceptKey(request.key)),
+    ]
+    if subprotocol is not None:
+        if subprotocol not in request.offeredSubprotocols:
+            offered = ", ".join(request.offeredSubprotocols) or "none"
+            raise ValueError(f"subprotocol {subprotocol!r}, offered: {offered}")
+        own.append(("Sec-WebSocket-Protocol", subprotocol))
+    return heads.renderHead(heads.renderStatus(101), own + _checked(fields))
+
+
+def renderRefusal(status: int, fields: Pairs = (), body: bytes = b"") -> bytes:
+    """
+    Write a response that refuses a request; no other may follow it.
+
+    @param status: 200 to 599.
+    @raise ValueError: the status, or a field, cannot be sent.
+    """
+    if status < 200:
+        raise ValueError(f"status {status}, allowed: 200 to 599")
+    own: list[tuple[str, str | bytes]] = [
+        *fields,
+        ("Connection", "close"),
+        ("Content-Length", str(len(body))),
+    ]
+    return heads.renderHead(heads.renderStatus(status), own) + body
+
+
+def renderRequest(
+    host: str,
+    target: str,
+    key: bytes,
+    subprotocols: Sequence[str] = (),
+    fields: Pairs = (),
+) -> bytes:
+    """
+    Write a client's request.
+
+    @param host: with its port, unless that is the scheme's own.
+    @param target: a path with its query.
+    @param key: from L{newKey}.
+    @param subprotocols: in order of preference.
+    @param fields: more fields to send, as C{Origin}.
+    @raise ValueError: an argument cannot be sent.
+    @see: RFC 6455 section 4.1.
+    """
+    if not re.fullmatch(r"/[!-~]*", target) or "#" in target:
+        raise ValueError(f"target {target!r}, allowed: a path of printable ASCII")
+    match = _authority.fullmatch(host)
+    if match is None:
+        raise ValueError(f"host {host!r}, allowed: a name or an address, with a port")
+    own: list[tuple[str, str | bytes]] = [
+        ("Host", host),
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", key),
+        ("Sec-WebSocket-Version", codes.VERSION),
+    ]
+    for subprotocol in subprotocols:
+        if not heads.isToken(subprotocol.encode("utf-8", "surrogatepass")):
+            raise ValueError(f"subprotocol {subprotocol!r}, allowed: an HTTP token")
+    if subprotocols:
+        own.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))
+    return heads.renderHead(f"GET {target} HTTP/1.1", own + _checked(fields))
+
+
+def readResponse(
+    start: StatusLine,
+    headers: Headers,
+    key: bytes,
+    offeredSubprotocols: Sequence[str] = (),
+) -> Response:
+    """
+    Check a server's response against what was asked.
+
+    @param key: the one of the request.
+    @raise HandshakeError: it is no acceptance of that request.
+    @see: RFC 6455 section 4.1, "Once the client's opening handshake".
+    """
+    if start.status != 101:
+        raise HandshakeError(f"status {start.status}, needed 101")
+    _demandAscii(headers)
+    _demandUpgrade(headers)
+    if headers.single("sec-websocket-accept") != acceptKey(key):
+        raise HandshakeError("Sec-WebSocket-Accept does not answer the key")
+    if "sec-websocket-extensions" in headers:
+        raise HandshakeError("an extension that was not offered")
+    chosen = headers.single("sec-websocket-protocol")
+    subprotocol = None if chosen is None else chosen.decode("ascii")
+    if subprotocol is not None and subprotocol not in offeredSubprotocols:
+        raise HandshakeError("a subprotocol that was not offered")
+    return Response(headers, subprotocol)
+
+
+def _refuseBody(headers: Headers) -> None:
+    """Refuse a request with a body: what follows the head are frames."""
+    if "transfer-encoding" in headers:
+        raise HandshakeError("a request with a body")
+    if headers.single("content-length") not in (None, b"0"):
+        raise HandshakeError("a request with a body")
+
+
+def _demandAscii(headers: Headers) -> None:
+    """Refuse octets over 0x7f in the fields that the handshake reads."""
+    for name, value in headers:
+        if not value.isascii() and (
+            name in _ASCII_FIELDS or name.startswith("sec-websocket-")
+        ):
+            raise HandshakeError(f"{name} is not ASCII")
+
+
+def _readTarget(octets: bytes) -> tuple[str, str | None, str, str]:
+    """Read target, authority (of an absolute target), path and query."""
+    target = octets.decode("ascii")
+    match = _target.fullmatch(target)
+    if match is None:
+        raise HandshakeError("the target is neither a path nor a URL")
+    authority, path, query = match.group("authority", "path", "query")
+    if authority is not None:
+        _demandAuthority(authority)
+    elif not path:
+        raise HandshakeError("the target is neither a path nor a URL")
+    return target, authority, path or "/", query or ""
+
+
+def _demandAuthority(authority: str) -> None:
+    """Refuse what is not a host with perhaps a port."""
+    match = _authority.fullmatch(authority)
+    if match is None or int(match["port"] or 0) > 65535:
+        raise HandshakeError("Host is not a host with perhaps a port")
+    if match["ipv6"] is not None:
+        try:
+            IPv6Address(match["ipv6"])
+        except ValueError:
+            raise HandshakeError("Host is not an IPv6 address") from None
+
+
+def _demandUpgrade(headers: Headers) -> None:
+    """Refuse a head that does not upgrade to WebSocket."""
+    if b"websocket" not in headers.tokens("upgrade"):
+        raise UpgradeRequired("Upgrade is not websocket")
+    if b"upgrade" not in headers.tokens("connection"):
+        raise UpgradeRequired("Connection is not Upgrade")
+
+
+def _readOrigin(headers: Headers) -> str | None:
+    """Read the Origin; one and no list."""
+    origin = headers.single("origin")
+    if origin is None:
+        return None
+    if b" " in origin or b"," in origin:
+        raise HandshakeError("a list of origins, limit 1")
+    return origin.decode("ascii")
+
+
+def _readSubprotocols(headers: Headers) -> tuple[str, ...]:
+    """Read the offered subprotocols: tokens, none twice."""
+    value = headers.get("sec-websocket-protocol")
+    if value is None:
+        return ()
+    offered = [element.strip(b" \t") for element in value.split(b",")]
+    if not all(map(heads.isToken, offered)):
+        raise HandshakeError("an offered subprotocol is no token")
+    if len(set(offered)) != len(offered):
+        raise HandshakeError("a subprotocol is offered twice")
+    return tuple(element.decode("ascii") for element in offered)
+
+
+def _checked(fields: Pairs) -> list[tuple[str, str | bytes]]:
+    """Refuse more fields that would contradict the handshake's own."""
+    pairs = list(fields)
+    for name, _ in pairs:
+        lowered = name.lower()
+        if lowered in _OWN_FIELDS or lowered.startswith("sec-websocket-"):
+            raise ValueError(f"field {name}, which the handshake writes itself")
+    return pairs

@@ -1,0 +1,340 @@
+"""
+HTTP/1.1 request and response heads, strictly; tokens and parameter lists.
+
+What RFC 9112 lets a lenient recipient repair is refused here: a head that two
+readers could understand differently is how requests are smuggled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from .errors import HandshakeError, HeadTooBig, TargetTooLong, VersionNotSupported
+
+FIELD_LIMIT: Final = 100
+"""Fields in one head, at most."""
+
+_TCHAR = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_token = re.compile(_TCHAR + rb"+")
+# Control octets but HTAB; LF without CR before it; CR without LF after it.
+_forbidden = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)",
+)
+_requestLine = re.compile(rb"(" + _TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
+_statusLine = re.compile(rb"HTTP/([0-9])\.([0-9]) ([1-5][0-9][0-9])(?: (.*))?")
+_lexeme = re.compile(
+    rb'[ \t]*(?:(?P<token>%b+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<mark>[;,=]))'
+    % _TCHAR,
+)
+_unsendable = re.compile(r"[^\t -~\x80-\xff]")
+
+Start = TypeVar("Start")
+Pairs = Iterable[tuple[str, "str | bytes"]]
+
+
+class Headers:
+    """The fields of one head, in the order they came."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Iterable[tuple[str, bytes]] = ()) -> None:
+        """@param pairs: lower-case names, and values as they came."""
+        self._pairs = tuple(pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """Iterate over pairs of a lower-case name and a value."""
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        """Count the fields."""
+        return len(self._pairs)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare names and values in order."""
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return self._pairs == other._pairs
+
+    def __hash__(self) -> int:
+        """Hash names and values in order."""
+        return hash(self._pairs)
+
+    def __repr__(self) -> str:
+        """Show the names only: a value may be a credential."""
+        return f"<Headers {' '.join(name for name, _ in self._pairs)}>"
+
+    def all(self, name: str) -> list[bytes]:
+        """
+        List the values of each field of that name.
+
+        @param name: in any case.
+        """
+        wanted = name.lower()
+        return [value for known, value in self._pairs if known == wanted]
+
+    def get(self, name: str) -> bytes | None:
+        """
+        Get a field's value; several of that name are joined by C{", "}.
+
+        @see: RFC 9110 section 5.3.
+        """
+        return b", ".join(self.all(name)) if name in self else None
+
+    def __contains__(self, name: object) -> bool:
+        """Ask whether there is a field of that name, in any case."""
+        return isinstance(name, str) and bool(self.all(name))
+
+    def single(self, name: str) -> bytes | None:
+        """
+        Get the value of a field that may not be repeated.
+
+        @raise HandshakeError: there are several.
+        """
+        values = self.all(name)
+        if len(values) > 1:
+            raise HandshakeError(f"{len(values)} fields {name}, limit 1")
+        return values[0] if values else None
+
+    def tokens(self, name: str) -> list[bytes]:
+        """
+        List the elements of a comma-separated field, in lower case.
+
+        @see: RFC 9110 section 5.6.1; empty elements are ignored.
+        """
+        elements = b",".join(self.all(name)).lower().split(b",")
+        return [element for element in map(_trimmed, elements) if element]
+
+
+class RequestLine(NamedTuple):
+    """The first line of a request."""
+
+    method: bytes
+    target: bytes
+
+
+class StatusLine(NamedTuple):
+    """The first line of a response."""
+
+    status: int
+    reason: bytes
+
+
+def requestLine(line: bytes) -> RequestLine:
+    """
+    Read a request line.
+
+    @raise HandshakeError: it is not one, or not one of HTTP/1.1.
+    @see: RFC 9112 section 3.
+    """
+    match = _requestLine.fullmatch(line)
+    if match is None:
+        raise HandshakeError("not a request line")
+    method, target, major, minor = match.groups()
+    _demandVersion(major, minor)
+    return RequestLine(method, target)
+
+
+def statusLine(line: bytes) -> StatusLine:
+    """
+    Read a status line.
+
+    @raise HandshakeError: it is not one, or not one of HTTP/1.1.
+    @see: RFC 9112 section 4.
+    """
+    match = _statusLine.fullmatch(line)
+    if match is None:
+        raise HandshakeError("not a status line")
+    major, minor, status, reason = match.groups()
+    _demandVersion(major, minor)
+    return StatusLine(int(status), reason or b"")
+
+
+class HeadReader(Generic[Start]):
+    """One head that is still coming."""
+
+    def __init__(self, startLine: Callable[[bytes], Start], limit: int) -> None:
+        """
+        @param startLine: L{requestLine} or L{statusLine}.
+        @param limit: octets of the head, its blank line included.
+        """
+        self._startLine = startLine
+        self._limit = limit
+        self._octets = bytearray()
+        self._mayBeBlank = True
+        self._start: Start | None = None
+        self._firstEnd = -1
+
+    def feed(self, data: bytes) -> tuple[Start, Headers, bytes] | None:
+        """
+        Take what came; work is linear in all octets, whatever the cuts.
+
+        @return: C{None} until the head is whole, then its first line, its
+            fields, and the octets that follow it.
+        @raise HandshakeError: it is no head, or too big a head, as soon as
+            that can be known.
+        """
+        octets = self._octets
+        seen = len(octets)
+        octets += data
+        if self._mayBeBlank and octets.startswith(b"\r\n"):
+            # RFC 9112 2.2: one empty line before the first is ignored.
+            self._mayBeBlank = False
+            self._limit -= 2
+            del octets[:2]
+            seen = 0
+        end = octets.find(b"\r\n\r\n", max(0, seen - 3), self._limit)
+        stop = min(len(octets), self._limit) if end < 0 else end + 4
+        if _forbidden.search(octets, max(0, seen - 1), stop):
+            raise HandshakeError("control octet in the head")
+        if self._start is None and octets:
+            self._readStart(max(0, seen - 1), stop)
+        if end < 0:
+            if len(octets) >= self._limit:
+                raise HeadTooBig(f"head without end, limit {self._limit} octets")
+            return None
+        assert self._start is not None
+        head = bytes(octets[self._firstEnd + 2 : end])
+        return self._start, _fields(head), bytes(octets[end + 4 :])
+
+    def _readStart(self, seen: int, stop: int) -> None:
+        """Read the first line as soon as it is whole."""
+        octets = self._octets
+        first = octets[:1]
+        if not _token.match(first) and first != b"\r":
+            raise HandshakeError("not HTTP")
+        self._firstEnd = octets.find(b"\r\n", seen, stop)
+        if self._firstEnd >= 0:
+            self._start = self._startLine(bytes(octets[: self._firstEnd]))
+        elif len(octets) >= self._limit:
+            raise TargetTooLong(f"first line without end, limit {self._limit} octets")
+
+
+def parameterLists(value: bytes) -> list[tuple[str, list[tuple[str, str | None]]]]:
+    """
+    Read C{name; parameter; parameter=value, name}.
+
+    @return: each name with its parameters, those without C{=} as C{None}.
+    @raise HandshakeError: it is malformed.
+    @see: RFC 6455 section 9.1.
+    """
+    lists: list[tuple[str, list[tuple[str, str | None]]]] = []
+    before = b","
+    for kind, text in _lexemes(value):
+        if kind == "mark":
+            # A mark follows a word; an equals sign, the name of a parameter.
+            if before in (b",", b";", b"=") or (text == b"=" and before != b"; name"):
+                raise HandshakeError("malformed list of extensions")
+            before = text
+            continue
+        word = text.decode("ascii", "surrogateescape")
+        if before == b"=" and (kind == "token" or _token.fullmatch(text)):
+            parameters = lists[-1][1]
+            parameters[-1] = (parameters[-1][0], word)
+            before = b"value"
+        elif before == b"," and kind == "token":
+            lists.append((word, []))
+            before = b"name"
+        elif before == b";" and kind == "token":
+            lists[-1][1].append((word, None))
+            before = b"; name"
+        else:
+            raise HandshakeError("malformed list of extensions")
+    if before in (b",", b";", b"="):
+        raise HandshakeError("malformed list of extensions")
+    return lists
+
+
+def isToken(value: bytes) -> bool:
+    """
+    Ask whether a value is one token.
+
+    @see: RFC 9110 section 5.6.2.
+    """
+    return _token.fullmatch(value) is not None
+
+
+def renderHead(start: str, fields: Pairs) -> bytes:
+    """
+    Write a head, its blank line included.
+
+    @param start: the request line or the status line.
+    @param fields: names and values, octets or Latin-1.
+    @raise ValueError: a name is no token, or a value would end its line.
+    """
+    lines = [_sendable("first line", start)]
+    for name, value in fields:
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if not isToken(name.encode("utf-8", "surrogatepass")):
+            raise ValueError(f"field name {name!r}, allowed: an HTTP token")
+        lines.append(name.encode("ascii") + b": " + _sendable(name, text))
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def renderStatus(status: int) -> str:
+    """
+    Write a status line.
+
+    @raise ValueError: C{status} is not 100 to 599.
+    """
+    if not 100 <= status <= 599:
+        raise ValueError(f"status {status}, allowed: 100 to 599")
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}"
+
+
+def _demandVersion(major: bytes, minor: bytes) -> None:
+    """Refuse all versions of HTTP but 1.1."""
+    if (major, minor) != (b"1", b"1"):
+        raise VersionNotSupported("not HTTP/1.1")
+
+
+def _fields(head: bytes) -> Headers:
+    """Read the lines after the first, without the blank one."""
+    if not head:
+        return Headers()
+    lines = head.split(b"\r\n")
+    if len(lines) > FIELD_LIMIT:
+        raise HeadTooBig(f"{len(lines)} fields, limit {FIELD_LIMIT}")
+    pairs = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        # No token: an empty name, a folded line, a space before the colon.
+        if not colon or not isToken(name):
+            raise HandshakeError("malformed field")
+        pairs.append((name.decode("ascii").lower(), _trimmed(value)))
+    return Headers(pairs)
+
+
+def _trimmed(value: bytes) -> bytes:
+    """Take the optional white space off both ends."""
+    return value.strip(b" \t")
+
+
+def _lexemes(value: bytes) -> Iterator[tuple[str, bytes]]:
+    """Cut a list into tokens, quoted strings and marks."""
+    value = _trimmed(value)
+    position = 0
+    while position < len(value):
+        match = _lexeme.match(value, position)
+        if match is None:
+            raise HandshakeError("malformed list of extensions")
+        kind = match.lastgroup
+        assert kind is not None
+        yield kind, match[kind]
+        position = match.end()
+
+
+def _sendable(what: str, text: str) -> bytes:
+    """Encode text for a head; refuse what would end its line."""
+    bad = _unsendable.search(text)
+    if bad is not None:
+        raise ValueError(
+            f"{bad[0]!r} in {what}, allowed: Latin-1 without control characters",
+        )
+    return text.encode("latin-1")

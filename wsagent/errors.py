@@ -1,0 +1,86 @@
+"""
+What an application meets.
+
+The reasons that C{connectionLost} carries are Twisted's own, so that
+C{reason.check(ConnectionDone)} means what it always did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from twisted.internet.error import ConnectionDone, ConnectionLost
+
+from .core import codes
+
+Initiator = Literal["us", "peer"]
+"""Which side began to close."""
+
+
+class _Closed:
+    """What is known of a connection's end."""
+
+    code: int
+    reason: str
+    initiator: Initiator
+
+    def __init__(self, code: int, reason: str, initiator: Initiator) -> None:
+        """
+        @param code: the close code; 1005 if the Close frame named none, 1006
+            if there was no Close frame.
+        @param reason: the text beside the code, or what went wrong.
+        """
+        super().__init__(code, reason, initiator)
+        self.code = code
+        self.reason = reason
+        self.initiator = initiator
+
+    def __str__(self) -> str:
+        """Say code, reason and who began."""
+        reason = f" {self.reason!r}" if self.reason else ""
+        return f"{self.code}{reason} by {self.initiator}"
+
+
+class ClosedCleanly(_Closed, ConnectionDone):
+    """Both Close frames have passed."""
+
+
+class ClosedUncleanly(_Closed, ConnectionLost):
+    """
+    The connection ended without a whole closing handshake.
+
+    C{__cause__} is the L{ProtocolError<wsagent.core.errors.ProtocolError>} if
+    the peer broke the protocol, or the transport's own reason.
+    """
+
+    def __init__(
+        self,
+        code: int = codes.ABNORMAL,
+        reason: str = "",
+        initiator: Initiator = "peer",
+    ) -> None:
+        """Without arguments: the peer was gone."""
+        super().__init__(code, reason, initiator)
+
+
+class RequestRejected(Exception):
+    """
+    Raise me in C{requestReceived} to refuse a request.
+
+    @ivar status: an HTTP status, 200 to 599.
+    @ivar headers: more fields of the response.
+    @ivar body: its body, as C{text/plain} unless the headers say otherwise.
+    """
+
+    def __init__(
+        self,
+        status: int = 403,
+        headers: Iterable[tuple[str, str]] = (),
+        body: str | bytes = b"",
+    ) -> None:
+        """Without arguments: 403 Forbidden."""
+        super().__init__(status)
+        self.status = status
+        self.headers = tuple(headers)
+        self.body = body.encode() if isinstance(body, str) else body

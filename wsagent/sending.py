@@ -1,0 +1,233 @@
+"""What waits to be sent, and the word that it waits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer, ITransport
+from zope.interface import implementer
+
+SLICE = 65_536
+"""
+Octets that go to the transport at once.
+
+Twisted's transports say that they are full above as many (their
+C{bufferSize}); smaller steps make a slow peer's progress visible.
+"""
+
+
+class Owner(Protocol):
+    """Who is told how the sending goes."""
+
+    def sendBufferFilled(self) -> None:
+        """The amount has reached the high-water mark."""
+
+    def sendBufferDrained(self) -> None:
+        """After that, all has been taken by the transport, and sent."""
+
+    def sendStarted(self) -> None:
+        """Octets wait that the transport cannot take now."""
+
+    def sendProgressed(self) -> None:
+        """The transport has sent what it had taken."""
+
+    def sendOverrun(self) -> None:
+        """More is to be sent, and too much waits."""
+
+
+@implementer(IPushProducer)
+class SendBuffer:
+    """
+    What one connection still has to send.
+
+    It is the transport's producer, and so hears when the transport is full
+    and when it is empty again.
+    """
+
+    def __init__(
+        self,
+        transport: ITransport,
+        owner: Owner,
+        highWater: int,
+        limit: int | None,
+    ) -> None:
+        """
+        @param highWater: octets from which the owner hears of it.
+        @param limit: octets that may wait when one more message is sent.
+        """
+        self._transport = transport
+        self._owner = owner
+        self._highWater = highWater
+        self._limit = limit
+        self._waiting: deque[bytes | memoryview] = deque()
+        self._waitingAmount = 0
+        self._handedOver = 0
+        self._isFull = False
+        self._isFilled = False
+        self._corked: list[bytes] | None = None
+        self._corkedAmount = 0
+        self._whenEmpty: Callable[[], object] | None = None
+        transport.registerProducer(self, True)
+
+    @property
+    def isFilled(self) -> bool:
+        """Ask whether the high-water mark was reached, and not all sent since."""
+        return self._isFilled
+
+    @property
+    def amount(self) -> int:
+        """
+        How many octets wait.
+
+        What a transport that is not full has taken is not counted: up to
+        64 KiB.
+        """
+        handedOver = self._handedOver if self._isFull else 0
+        return self._waitingAmount + self._corkedAmount + handedOver
+
+    def cork(self) -> bool:
+        """
+        Collect what is written until L{uncork}, to write it at once.
+
+        @return: whether it is the caller who has to uncork: it was not corked.
+        """
+        if self._corked is not None:
+            return False
+        self._corked = []
+        return True
+
+    def uncork(self) -> None:
+        """Write what was collected."""
+        self._flush()
+        self._corked = None
+
+    def write(self, data: bytes) -> None:
+        """Send octets, whole frames, as soon as may be."""
+        if self._limit is not None and self.amount > self._limit:
+            self._owner.sendOverrun()
+        elif self._corked is None:
+            self._push(data)
+        else:
+            self._corked.append(data)
+            self._corkedAmount += len(data)
+            if self._corkedAmount >= SLICE:
+                self._flush()
+
+    def discard(self) -> None:
+        """Forget what waits, but for the rest of a frame that is begun."""
+        self._limit = None
+        self._flush()
+        begun = [data for data in self._waiting if isinstance(data, memoryview)]
+        self._waiting = deque(begun)
+        self._waitingAmount = sum(map(len, begun))
+
+    def notifyWhenEmpty(self, call: Callable[[], object]) -> None:
+        """
+        Have a call once nothing waits here, perhaps at once.
+
+        @param call: takes the place of an earlier one.
+        """
+        self._flush()
+        self._whenEmpty = call
+        self._pump()
+
+    def release(self) -> None:
+        """Be the transport's producer no longer."""
+        self._transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Hear from the transport that it is full."""
+        self._isFull = True
+
+    def resumeProducing(self) -> None:
+        """Hear from the transport that it is empty."""
+        self._isFull = False
+        self._handedOver = 0
+        self._owner.sendProgressed()
+        self._pump()
+        if self._isFilled and not self._isFull and not self._waiting:
+            self._isFilled = False
+            self._owner.sendBufferDrained()
+
+    def stopProducing(self) -> None:
+        """Hear from the transport that it is gone."""
+        self._waiting.clear()
+        self._waitingAmount = 0
+        self._whenEmpty = None
+
+    def _flush(self) -> None:
+        """Hand over what is corked."""
+        if self._corked:
+            data = self._corked[0] if len(self._corked) == 1 else b"".join(self._corked)
+            self._corked.clear()
+            self._corkedAmount = 0
+            self._push(data)
+
+    def _push(self, data: bytes) -> None:
+        """Queue octets, and hand over as many as the transport takes."""
+        self._waiting.append(data)
+        self._waitingAmount += len(data)
+        self._pump()
+        if not self._isFilled and self.amount >= self._highWater:
+            self._isFilled = True
+            self._owner.sendBufferFilled()
+
+    def _pump(self) -> None:
+        """Hand over as many octets as the transport takes."""
+        wasFull = self._isFull
+        while self._waiting and not self._isFull:
+            data = self._waiting.popleft()
+            if len(data) > SLICE:
+                view = memoryview(data)
+                self._waiting.appendleft(view[SLICE:])
+                data = view[:SLICE]
+            self._waitingAmount -= len(data)
+            # A transport that was not full held at most one slice.
+            self._handedOver = min(self._handedOver, SLICE) + len(data)
+            self._transport.write(bytes(data))
+        if self._isFull and not wasFull:
+            self._owner.sendStarted()
+        if not self._waiting and self._whenEmpty is not None:
+            whenEmpty, self._whenEmpty = self._whenEmpty, None
+            whenEmpty()
+
+
+class FragmentSender:
+    """A message whose fragments are taken from an iterable, as there is room."""
+
+    def __init__(
+        self,
+        pieces: Iterable[str | bytes],
+        send: Callable[[str | bytes, bool], object],
+    ) -> None:
+        """
+        @param pieces: all C{str} or all octets.
+        @param send: sends a fragment, the last one or not.
+        @raise ValueError: there is no piece, and so no type.
+        """
+        self.finished: Deferred[None] = Deferred()
+        self._pieces = iter(pieces)
+        self._send = send
+        try:
+            self._next: str | bytes = next(self._pieces)
+        except StopIteration:
+            raise ValueError("no pieces, needed at least 1") from None
+
+    def sendNext(self) -> bool:
+        """
+        Send one fragment, and fetch the next.
+
+        @return: whether there are more.
+        @raise Exception: as the iterable; the message cannot be ended.
+        """
+        piece = self._next
+        try:
+            self._next = next(self._pieces)
+        except StopIteration:
+            self._send(piece, True)
+            return False
+        self._send(piece, False)
+        return True

@@ -1,0 +1,123 @@
+"""Settings: what one factory allows its peers, as one plain value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+_Rule = tuple[str, Callable[[Any], bool]]
+
+
+def _isCount(value: object, least: int) -> bool:
+    """Ask whether a value is a whole number, and not too small."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _isDuration(value: object) -> bool:
+    """Ask whether a value is a positive, finite number of seconds."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and 0 < value < float("inf")
+    )
+
+
+_count: _Rule = ("a whole number from 1", lambda value: _isCount(value, 1))
+_countOrNone: _Rule = (
+    "a whole number from 1, or None",
+    lambda value: value is None or _isCount(value, 1),
+)
+_head: _Rule = ("a whole number from 64", lambda value: _isCount(value, 64))
+_highWater: _Rule = ("a whole number from 65536", lambda value: _isCount(value, 65536))
+_seconds: _Rule = ("seconds over 0", _isDuration)
+_secondsOrNone: _Rule = (
+    "seconds over 0, or None",
+    lambda value: value is None or _isDuration(value),
+)
+_flag: _Rule = ("True or False", lambda value: isinstance(value, bool))
+
+
+def _isOrigin(value: object) -> bool:
+    """Ask whether a value may stand in C{origins}."""
+    return isinstance(value, str) and (value in ("*", "null") or "://" in value)
+
+
+_origins: _Rule = (
+    "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
+    lambda value: value is None
+    or (isinstance(value, tuple) and all(map(_isOrigin, value))),
+)
+
+
+def _setting(default: Any, rule: _Rule) -> Any:
+    """Declare a field with what it allows."""
+    return field(default=default, metadata={"rule": rule})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What one factory allows its peers, and how long it waits for them.
+
+    Sizes are octets, times are seconds.  C{None} is "without limit", or
+    "never", and has to be spelled.  C{Settings()} is safe on the internet.
+
+    @raise ValueError: a value is not allowed; names it and what is.
+    """
+
+    messageLimit: int | None = _setting(1024 * 1024, _countOrNone)
+    """Octets in one incoming message; more: close 1009."""
+
+    fragmentLimit: int | None = _setting(131_072, _countOrNone)
+    """Fragments in one incoming message, empty ones counted; more: close 1009."""
+
+    headLimit: int = _setting(8192, _head)
+    """Octets in the whole head of a request; more: 431, or 414."""
+
+    handshakeTimeout: float = _setting(5, _seconds)
+    """From accept to the end of the opening handshake; later: closed."""
+
+    pingInterval: float | None = _setting(20, _secondsOrNone)
+    """Between our pings."""
+
+    pingTimeout: float | None = _setting(20, _secondsOrNone)
+    """From a ping until any octet comes; later: aborted."""
+
+    closeTimeout: float = _setting(5, _seconds)
+    """From our Close frame until the peer is gone; later: aborted."""
+
+    idleTimeout: float | None = _setting(None, _secondsOrNone)
+    """Without a whole message in either direction; later: close 1001."""
+
+    messageTimeout: float | None = _setting(None, _secondsOrNone)
+    """From a message's first octet to its last; later: close 1008."""
+
+    sendHighWater: int = _setting(65_536, _highWater)
+    """Octets that wait to be sent before reading and producers pause."""
+
+    sendLimit: int | None = _setting(1024 * 1024, _countOrNone)
+    """Octets that may wait when one more message is sent; more: close 1013."""
+
+    sendTimeout: float | None = _setting(20, _secondsOrNone)
+    """While octets wait and none can be sent; later: aborted."""
+
+    drainTimeout: float = _setting(30, _seconds)
+    """For all connections to close when the service stops; later: aborted."""
+
+    origins: tuple[str, ...] | None = _setting(None, _origins)
+    """Pages that may connect; C{None}: those of the host itself; C{"*"}: all."""
+
+    requireOrigin: bool = _setting(default=False, rule=_flag)
+    """Refuse requests without Origin, as from all that is no browser."""
+
+    isStreaming: bool = _setting(default=False, rule=_flag)
+    """Hand messages over in pieces, as they come, to C{pieceReceived}."""
+
+    def __post_init__(self) -> None:
+        """Check each value."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            allowed, isAllowed = each.metadata["rule"]
+            if not isAllowed(value):
+                raise ValueError(f"{each.name}: {value!r}, allowed: {allowed}")

@@ -1,0 +1,239 @@
+"""C{twistd wsagent}: the options, and the service that they describe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from importlib import import_module
+from typing import NamedTuple, TypeVar
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.python import usage
+
+from . import demo
+from .core.heads import isToken
+from .protocol import WebSocketProtocol
+from .server import WebSocketServerFactory
+from .service import WebSocketService
+from .settings import Settings
+
+DEFAULT_PORT = "8001"
+_Method = TypeVar("_Method", bound=Callable[..., object])
+_ENDPOINT = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
+
+
+class _Setting(NamedTuple):
+    """A field of L{Settings} that has an option."""
+
+    option: str
+    field: str
+    read: Callable[[str], float]
+    help: str
+
+
+_SETTINGS = (
+    _Setting("message-limit", "messageLimit", int, "octets in one message"),
+    _Setting("fragment-limit", "fragmentLimit", int, "fragments in one message"),
+    _Setting("head-limit", "headLimit", int, "octets in the head of a request"),
+    _Setting(
+        "handshake-timeout",
+        "handshakeTimeout",
+        float,
+        "seconds for the opening handshake",
+    ),
+    _Setting("ping-interval", "pingInterval", float, "seconds between pings"),
+    _Setting("ping-timeout", "pingTimeout", float, "seconds of silence after a ping"),
+    _Setting("close-timeout", "closeTimeout", float, "seconds to answer our Close"),
+    _Setting("idle-timeout", "idleTimeout", float, "seconds without a message"),
+    _Setting("send-limit", "sendLimit", int, "octets that may wait to be sent"),
+    _Setting("drain", "drainTimeout", float, "seconds for all to close on a stop"),
+)
+
+
+def _row(setting: _Setting) -> list[str | None]:
+    """Make the row of C{optParameters} for a setting."""
+    default = getattr(Settings(), setting.field)
+    shown = "none" if default is None else default
+    return [setting.option, None, None, f"{setting.help} [default: {shown}]"]
+
+
+def _inOneLine(method: _Method) -> _Method:
+    """Put a docstring into one line, as C{usage} shows it."""
+    method.__doc__ = " ".join((method.__doc__ or "").split())
+    return method
+
+
+class Options(usage.Options):
+    """What C{twistd wsagent} is told."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serve WebSocket (RFC 6455).  Without --app, an echo that also speaks the "
+        "subprotocols lws-mirror-protocol and dumb-increment-protocol."
+    )
+    optParameters = [_row(setting) for setting in _SETTINGS]  # noqa: RUF012
+
+    def __init__(self) -> None:
+        """Nothing is told yet."""
+        super().__init__()
+        self._ports: list[str] = []
+        self._application: type[WebSocketProtocol] | None = None
+        self._subprotocols: dict[str, type[WebSocketProtocol] | None] = {}
+        self._origins: list[str] = []
+        self.endpoints: list[IStreamServerEndpoint] = []
+
+    @_inOneLine
+    def opt_port(self, port: str) -> None:
+        """
+        Port to listen on, or an endpoint: tcp, tcp6, unix, ssl, systemd, haproxy;
+        may be repeated [default: 8001].
+        """
+        self._ports.append(port)
+
+    @_inOneLine
+    def opt_app(self, name: str) -> None:
+        """
+        Application, a subclass of WebSocketProtocol, as module:Class or
+        module.Class; the current folder is searched too [default: a demo].
+        """
+        self._application = _loaded("app", name)
+
+    @_inOneLine
+    def opt_subprotocol(self, value: str) -> None:
+        """
+        Subprotocol to accept, as NAME for the application, or as NAME=module:Class
+        for one of its own; may be repeated, the preferred one first.
+        """
+        name, equals, application = value.partition("=")
+        if not isToken(name.encode("utf-8", "surrogateescape")):
+            raise usage.UsageError(f"--subprotocol {value}: allowed: an HTTP token")
+        self._subprotocols[name] = (
+            _loaded("subprotocol", application) if equals else None
+        )
+
+    @_inOneLine
+    def opt_origin(self, origin: str) -> None:
+        """
+        Origin whose pages may connect, such as https://example.com, null or *; may
+        be repeated [default: the host itself].
+        """
+        try:
+            Settings(origins=(origin,))
+        except ValueError:
+            raise usage.UsageError(
+                f"--origin {origin}: allowed: such as https://example.com, null or *",
+            ) from None
+        self._origins.append(origin)
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse what is no option."""
+        if arguments:
+            raise usage.UsageError(f"{arguments[0]}: allowed: options only")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Read the command line.
+
+        @raise SystemExit: one line and status 1, where C{twistd} would print
+            all of its help.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"wsagent: {error}") from None
+
+    def postOptions(self) -> None:
+        """Check what can be checked before anything is started."""
+        self.settings = self._readSettings()
+        self.endpoints = [_endpoint(port) for port in self._ports or [DEFAULT_PORT]]
+
+    def _readSettings(self) -> Settings:
+        """Make the settings."""
+        values: dict[str, object] = {}
+        if self._origins:
+            values["origins"] = tuple(self._origins)
+        rules = {each.name: each.metadata["rule"] for each in fields(Settings)}
+        for option, field, read, _ in _SETTINGS:
+            text = self[option]
+            if text is None:
+                continue
+            allowed, isAllowed = rules[field]
+            value = _read(text, read)
+            if not isAllowed(value):
+                names = allowed.replace("None", "none")
+                raise usage.UsageError(f"--{option} {text}: allowed: {names}")
+            values[field] = value
+        return Settings(**values)  # type: ignore[arg-type]
+
+    def makeFactory(self) -> WebSocketServerFactory:
+        """Make the factory that was described."""
+        application = self._application or demo.Echo
+        subprotocols = {
+            name: maker or application for name, maker in self._subprotocols.items()
+        }
+        if self._application is None:
+            subprotocols = {**demo.subprotocols(), **subprotocols}
+        return WebSocketServerFactory(application, subprotocols, self.settings)
+
+
+def makeService(options: Options) -> IService:
+    """Make the service that was described."""
+    return WebSocketService(options.makeFactory(), options.endpoints)
+
+
+def _read(text: str, read: Callable[[str], float]) -> object:
+    """Read a number strictly, or C{none}; what is neither stays text."""
+    if text == "none":
+        return None
+    if not text.isascii() or not text.replace(".", "", 1).isdigit():
+        return text
+    try:
+        return read(text)
+    except ValueError:
+        return text
+
+
+def _endpoint(port: str) -> IStreamServerEndpoint:
+    """Make an endpoint."""
+    from twisted.internet import reactor
+
+    description = port
+    if port.isascii() and port.isdigit():
+        if int(port) > 65535:
+            raise usage.UsageError(f"--port {port}: allowed: {_ENDPOINT}")
+        description = f"tcp:{port}"
+    try:
+        return serverFromString(reactor, description)
+    except Exception as error:  # noqa: BLE001 - each kind of endpoint has its own
+        raise usage.UsageError(
+            f"--port {port}: {_line(error)}; allowed: {_ENDPOINT}",
+        ) from None
+
+
+def _loaded(option: str, name: str) -> type[WebSocketProtocol]:
+    """Find a class by the name of its module and its own."""
+    separator = ":" if ":" in name else "."
+    moduleName, _, className = name.rpartition(separator)
+    if not moduleName or not className:
+        raise usage.UsageError(f"--{option} {name}: allowed: module:Class")
+    if os.getcwd() not in sys.path:
+        # At the end: a file here must not stand in for a library.
+        sys.path.append(os.getcwd())
+    try:
+        found = getattr(import_module(moduleName), className)
+    except Exception as error:  # noqa: BLE001 - whatever the module raises
+        raise usage.UsageError(f"--{option} {name}: {_line(error)}") from None
+    if not (isinstance(found, type) and issubclass(found, WebSocketProtocol)):
+        raise usage.UsageError(
+            f"--{option} {name}: allowed: a subclass of wsagent.WebSocketProtocol",
+        )
+    return found
+
+
+def _line(error: Exception) -> str:
+    """Put an error into one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

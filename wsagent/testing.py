@@ -1,0 +1,454 @@
+"""
+To test an application in memory: no port, no reactor, no waiting.
+
+Example::
+
+    class EchoTests(SynchronousTestCase):
+
+        def test_text(self):
+            peer = connected(Echo)
+            peer.sendTextMessage("hello")
+            self.assertEqual(peer.received, ["hello"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IPushProducer,
+    ITCPTransport,
+)
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .core import handshake
+from .core.codes import Role
+from .core.connection import Connection, Limits, Phase
+from .core.heads import HeadReader, Headers, StatusLine, statusLine
+from .protocol import WebSocketProtocol
+from .server import WebSocketServerFactory
+from .settings import Settings
+from .wire import Wire
+
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+"""The key of RFC 6455 section 1.3."""
+
+_HEAD_LIMIT = 65_536
+_BUFFER_SIZE = 65_536
+
+
+def upgradeRequest(
+    target: str = "/",
+    subprotocols: Sequence[str] = (),
+    headers: Iterable[tuple[str, str]] = (),
+) -> bytes:
+    """Write a request for a WebSocket on C{localhost}."""
+    return handshake.renderRequest("localhost", target, KEY, subprotocols, headers)
+
+
+def connected(
+    application: Callable[[], WebSocketProtocol] | WebSocketServerFactory,
+    settings: Settings | None = None,
+    request: bytes | None = None,
+    subprotocols: Sequence[str] = (),
+) -> Peer:
+    """
+    Connect a client to an application.
+
+    @param application: a subclass of L{WebSocketProtocol}, or a whole factory;
+        its clock then has to be a L{Clock} of the test's.
+    @param request: the octets of the client's request, L{upgradeRequest} by
+        default.
+    @param subprotocols: what both sides speak, unless there is a factory.
+    """
+    if isinstance(application, WebSocketServerFactory):
+        factory = application
+    else:
+        clock = Clock()
+        factory = WebSocketServerFactory(application, subprotocols, settings, clock)
+    if request is None:
+        request = upgradeRequest(subprotocols=factory.subprotocols)
+    peer = Peer(factory)
+    peer.sendOctets(request)
+    return peer
+
+
+class Recorder:
+    """An object whose every method can be called, and is noted."""
+
+    def __init__(self) -> None:
+        """Nothing is noted yet."""
+        self.calls: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        """Make a method that notes its name and its arguments."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *arguments: self.calls.append((name, *arguments))
+
+
+@implementer(ITCPTransport)
+class MemoryTransport:
+    """
+    A server's end of a TCP connection in memory.
+
+    Nothing moves by itself: L{move} does it.
+
+    @ivar isReading: the server takes octets.
+    @ivar peerReads: the peer takes octets; else they pile up.
+    @ivar hasFinished: the server has sent FIN.
+    @ivar isLost: the connection is gone.
+    @ivar wasAborted: the server has aborted it.
+    """
+
+    disconnecting = False
+
+    def __init__(self, protocol: Wire) -> None:
+        """@param protocol: the server's, not yet connected."""
+        self._protocol = protocol
+        self._toPeer = bytearray()
+        self._fromPeer = bytearray()
+        self._peerHasFinished = False
+        self._finIsRead = False
+        self._producer: IPushProducer | None = None
+        self._producerIsPaused = False
+        self.isReading = True
+        self.peerReads = True
+        self.hasFinished = False
+        self.isLost = False
+        self.wasAborted = False
+
+    # ITCPTransport
+
+    def write(self, data: bytes) -> None:
+        """Keep octets until L{move}."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"data are {type(data).__name__}, needed bytes")
+        if self.isLost or self.wasAborted or self.hasFinished:
+            return
+        self._toPeer += data
+        if len(self._toPeer) > _BUFFER_SIZE and self._producer is not None:
+            self._producerIsPaused = True
+            self._producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Keep octets until L{move}."""
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """Be gone once all is sent."""
+        self.disconnecting = True
+        self.isReading = False
+
+    def abortConnection(self) -> None:
+        """Be gone."""
+        self.wasAborted = True
+        self._toPeer.clear()
+
+    def loseWriteConnection(self) -> None:
+        """Send FIN once all is sent."""
+        self.hasFinished = True
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        """Tell a producer when there is too much."""
+        if self._producer is not None:
+            raise RuntimeError(f"producer {producer!r}, have {self._producer!r}")
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        self._producer = None
+
+    def pauseProducing(self) -> None:
+        """Read nothing."""
+        self.isReading = False
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        self.isReading = not self.disconnecting
+
+    def stopProducing(self) -> None:
+        """Be gone."""
+        self.loseConnection()
+
+    def getPeer(self) -> IPv4Address:
+        """Name the peer."""
+        return IPv4Address("TCP", "192.0.2.1", 54321)
+
+    def getHost(self) -> IPv4Address:
+        """Name the server."""
+        return IPv4Address("TCP", "192.0.2.2", 8001)
+
+    def getTcpNoDelay(self) -> bool:
+        """Memory has no delay."""
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Memory has no delay."""
+
+    def getTcpKeepAlive(self) -> bool:
+        """Memory stays."""
+        return False
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Memory stays."""
+
+    # The peer's end
+
+    @property
+    def unread(self) -> int:
+        """How many octets the server has not taken."""
+        return len(self._fromPeer)
+
+    @property
+    def unsent(self) -> int:
+        """How many octets the peer has not taken."""
+        return len(self._toPeer)
+
+    def deliver(self, octets: bytes) -> None:
+        """Have the peer send octets."""
+        self._fromPeer += octets
+
+    def finish(self) -> None:
+        """Have the peer send FIN."""
+        self._peerHasFinished = True
+
+    def lose(self, reason: Exception) -> None:
+        """End the connection, once."""
+        if self.isLost:
+            return
+        self.isLost = True
+        if self._producer is not None:
+            self._producer.stopProducing()
+        self._protocol.connectionLost(Failure(reason))
+
+    def move(self) -> bytes | None:
+        """
+        Move octets, as a reactor would once.
+
+        @return: what the peer gets, or C{None} if nothing moved.
+        """
+        if self.isLost:
+            return None
+        if self.wasAborted:
+            self.lose(ConnectionAborted())
+            return b""
+        if self.isReading and self._fromPeer:
+            octets = bytes(self._fromPeer)
+            self._fromPeer.clear()
+            self._protocol.dataReceived(octets)
+            return b""
+        if self._toPeer and self.peerReads:
+            octets = bytes(self._toPeer)
+            self._toPeer.clear()
+            if self._producer is not None and self._producerIsPaused:
+                self._producerIsPaused = False
+                self._producer.resumeProducing()
+            return octets
+        if self.disconnecting and not self._toPeer:
+            self.lose(ConnectionDone())
+            return b""
+        if self._peerHasFinished and self.isReading and not self._finIsRead:
+            self._finIsRead = True
+            IHalfCloseableProtocol(self._protocol).readConnectionLost()
+            return b""
+        return None
+
+
+class Peer:
+    """
+    A client in memory, and all that it saw.
+
+    It answers pings and Close frames, and the server's FIN with its own.
+
+    @ivar clock: the server's time.
+    @ivar transport: the server's end of the connection.
+    @ivar answersFin: set me to C{False} for a peer that never hangs up.
+    """
+
+    def __init__(self, factory: WebSocketServerFactory) -> None:
+        """@param factory: the server's."""
+        self.clock = factory.reactor
+        self.factory = factory
+        self.answersFin = True
+        self._wire = factory.buildProtocol(None)
+        self.transport = MemoryTransport(self._wire)
+        self._reader: HeadReader[StatusLine] | None
+        self._reader = HeadReader(statusLine, _HEAD_LIMIT)
+        self._start = StatusLine(0, b"")
+        self._headers = Headers()
+        self._octets = b""
+        self._received: list[str | bytes] = []
+        self._pings: list[bytes] = []
+        self._pongs: list[bytes] = []
+        self._closed: tuple[int, str] | None = None
+        self._connection = Connection(
+            self,
+            self.transport.deliver,
+            Role.CLIENT,
+            Limits(None, None),
+        )
+        self._wire.makeConnection(self.transport)
+
+    # What the server did
+
+    @property
+    def agent(self) -> Any:
+        """The application's object, once the connection is open."""
+        self.pump()
+        return self._wire.agent
+
+    @property
+    def received(self) -> list[str | bytes]:
+        """The messages that came."""
+        self.pump()
+        return self._received
+
+    @property
+    def pings(self) -> list[bytes]:
+        """The payloads of the pings that came."""
+        self.pump()
+        return self._pings
+
+    @property
+    def pongs(self) -> list[bytes]:
+        """The payloads of the pongs that came."""
+        self.pump()
+        return self._pongs
+
+    @property
+    def closed(self) -> tuple[int, str] | None:
+        """Code and reason of the Close frame that came, or C{None}."""
+        self.pump()
+        return self._closed
+
+    @property
+    def status(self) -> int:
+        """The response's status; 0 before it came."""
+        self.pump()
+        return self._start.status
+
+    @property
+    def headers(self) -> Headers:
+        """The response's fields."""
+        self.pump()
+        return self._headers
+
+    @property
+    def octets(self) -> bytes:
+        """All that came after the response's head."""
+        self.pump()
+        return self._octets
+
+    @property
+    def isDisconnected(self) -> bool:
+        """Whether the connection is gone."""
+        self.pump()
+        return self.transport.isLost
+
+    # What the peer does
+
+    def sendTextMessage(self, text: str) -> None:
+        """Send a text message."""
+        self._connection.sendText(text)
+        self.pump()
+
+    def sendBytesMessage(self, data: bytes) -> None:
+        """Send a bytes message."""
+        self._connection.sendBytes(data)
+        self.pump()
+
+    def sendFragment(self, data: str | bytes, isLast: bool = False) -> None:
+        """Send a message piece by piece."""
+        self._connection.sendFragment(data, isLast)
+        self.pump()
+
+    def ping(self, payload: bytes = b"") -> None:
+        """Send a ping."""
+        self._connection.ping(payload)
+        self.pump()
+
+    def sendOctets(self, octets: bytes) -> None:
+        """Send anything."""
+        self.transport.deliver(octets)
+        self.pump()
+
+    def loseConnection(self, code: int = 1000, reason: str = "") -> None:
+        """Begin the closing handshake."""
+        self._connection.close(code, reason)
+        self.pump()
+
+    def finish(self) -> None:
+        """Send FIN."""
+        self.transport.finish()
+        self.pump()
+
+    def vanish(self) -> None:
+        """Be gone, as by RST."""
+        self.transport.lose(ConnectionLost())
+
+    def pauseReading(self) -> None:
+        """Take nothing, so that it piles up at the server."""
+        self.transport.peerReads = False
+
+    def resumeReading(self) -> None:
+        """Take all."""
+        self.transport.peerReads = True
+        self.pump()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at the server."""
+        self.pump()
+        self.clock.advance(seconds)
+        self.pump()
+
+    def pump(self) -> None:
+        """Move octets until none are left to move."""
+        while (octets := self.transport.move()) is not None:
+            self._take(octets)
+            if self.transport.hasFinished and not self.transport.unsent:
+                if self.answersFin:
+                    self.transport.finish()
+
+    def _take(self, octets: bytes) -> None:
+        """Read what came."""
+        if self._reader is not None:
+            whole = self._reader.feed(octets)
+            if whole is None:
+                return
+            self._reader = None
+            self._start, self._headers, octets = whole
+        self._octets += octets
+        if self._start.status == 101 and self._connection.phase is not Phase.CLOSED:
+            self._connection.feed(octets)
+
+    # What the core calls
+
+    def textReceived(self, text: str) -> None:
+        """Note a message."""
+        self._received.append(text)
+
+    def bytesReceived(self, data: bytes) -> None:
+        """Note a message."""
+        self._received.append(data)
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
+        """Never called: the peer does not stream."""
+
+    def pingReceived(self, payload: bytes) -> None:
+        """Note a ping; its pong is sent."""
+        self._pings.append(payload)
+
+    def pongReceived(self, payload: bytes) -> None:
+        """Note a pong."""
+        self._pongs.append(payload)
+
+    def closeReceived(self, code: int, reason: str) -> None:
+        """Note a Close frame; it has its answer."""
+        self._closed = (code, reason)
