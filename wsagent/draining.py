@@ -33,24 +33,22 @@ class Drain:
         self._clock = clock
         self._wires = wires
         self._code = code
-        self._deadline = clock.callLater(timeout, self._abortAll)
-        self._next: IDelayedCall | None = None
+        self._calls: list[IDelayedCall] = [clock.callLater(timeout, self._abortAll)]
         self._closeSome(list(wires))
 
     def wireLost(self) -> None:
         """Finish if there is none left."""
-        if not self._wires and self._deadline is not None:
-            for call in (self._deadline, self._next):
-                if call is not None and call.active():
+        if not self._wires and not self.finished.called:
+            for call in self._calls:
+                if call.active():
                     call.cancel()
-            self._deadline = self._next = None
             self.finished.callback(None)
 
     def _closeSome(self, left: list[Wire]) -> None:
         """Close a batch, and the next a little later."""
-        self._next = None
         if len(left) > BATCH:
-            self._next = self._clock.callLater(PAUSE, self._closeSome, left[BATCH:])
+            later = self._clock.callLater(PAUSE, self._closeSome, left[BATCH:])
+            self._calls.append(later)
         for wire in left[:BATCH]:
             wire.goAway(self._code)
 

@@ -18,7 +18,7 @@ Initiator = Literal["us", "peer"]
 """Which side began to close."""
 
 
-class _Closed:
+class _Closed(Exception):
     """What is known of a connection's end."""
 
     code: int

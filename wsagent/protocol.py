@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -29,14 +29,15 @@ class Choice(Enum):
 class Accept:
     """Return me from C{requestReceived} to accept a request."""
 
-    subprotocol: str | None | Choice = Choice.FACTORY
+    subprotocol: str | Choice | None = Choice.FACTORY
     """One of those offered, or none; else what the factory prefers."""
 
     headers: tuple[tuple[str, str], ...] = ()
     """More fields of the 101, as C{(("Set-Cookie", "a=b"),)}."""
 
 
-Verdict = Union[Accept, None, "Deferred[Accept | None]", Awaitable["Accept | None"]]
+Verdict = Accept | Awaitable["Accept | None"] | None
+"""What C{requestReceived} gives; a C{Deferred} is awaitable too."""
 
 
 class WebSocketProtocol:

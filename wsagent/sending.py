@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface import implementer
 
 SLICE = 65_536
@@ -49,7 +49,7 @@ class SendBuffer:
 
     def __init__(
         self,
-        transport: ITransport,
+        transport: IConsumer,
         owner: Owner,
         highWater: int,
         limit: int | None,

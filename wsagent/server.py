@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from twisted.internet import protocol
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
@@ -108,7 +108,10 @@ class ServerOpening:
         except Exception:  # noqa: BLE001 - whatever the application raises
             self._failed(Failure())
             return
-        verdict = maybeDeferred(agent.requestReceived, request)
+        verdict = cast(
+            "Deferred[Accept | None]",
+            maybeDeferred(agent.requestReceived, request),
+        )
         self._deciding = verdict.addCallback(self._accept, agent, request)
         self._deciding.addErrback(self._failed)
 
@@ -144,8 +147,8 @@ class ServerOpening:
         """Answer what was raised, unless nobody waits any more."""
         if self._isAnswered and failure.check(CancelledError, RequestRejected):
             return
-        if failure.check(RequestRejected):
-            error: RequestRejected = failure.value
+        error = failure.value
+        if isinstance(error, RequestRejected):
             try:
                 self._refuse(error.status, error.headers, error.body, "by the agent")
             except ValueError:
@@ -266,7 +269,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             allowed = ", ".join(self.subprotocols)
             raise RequestRejected(400, body=f"no common subprotocol: {allowed}\n")
         agent = maker()
-        agent._wire = wire
+        agent._wire = wire  # noqa: SLF001 - all of ours on the user's object
         agent.factory = self
         agent.request = request
         agent.subprotocol = subprotocol

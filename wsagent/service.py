@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
@@ -45,7 +46,7 @@ class WebSocketService(Service):
 
         @raise CannotStart: a port is not to be had.
         """
-        super().privilegedStartService()
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
         for endpoint in self._endpoints:
             failures: list[Failure] = []
             listening = endpoint.listen(self.factory)
@@ -57,18 +58,18 @@ class WebSocketService(Service):
 
     def startService(self) -> None:
         """Listen, unless that is done."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         if not self._listening:
             self.privilegedStartService()
 
     @inlineCallbacks
-    def stopService(self):  # type: ignore[no-untyped-def]
+    def stopService(self) -> Generator[Deferred[Any], Any, None]:
         """
         Listen no longer, then close all connections.
 
-        @return: a C{Deferred}; at the latest after C{drainTimeout} it fires.
+        @return: a C{Deferred} that fires after C{drainTimeout} at the latest.
         """
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         for listening in self._listening:
             listening.cancel()
         ports = yield gatherResults(self._listening)

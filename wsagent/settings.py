@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
+_Value = TypeVar("_Value")
 _Rule = tuple[str, Callable[[Any], bool]]
 
 
@@ -45,12 +46,13 @@ def _isOrigin(value: object) -> bool:
 
 _origins: _Rule = (
     "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
-    lambda value: value is None
-    or (isinstance(value, tuple) and all(map(_isOrigin, value))),
+    lambda value: (
+        value is None or (isinstance(value, tuple) and all(map(_isOrigin, value)))
+    ),
 )
 
 
-def _setting(default: Any, rule: _Rule) -> Any:
+def _setting(default: _Value, rule: _Rule) -> _Value:
     """Declare a field with what it allows."""
     return field(default=default, metadata={"rule": rule})
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from twisted.application.service import IService
@@ -17,7 +17,7 @@ from twisted.python import usage
 from . import demo
 from .core.heads import isToken
 from .protocol import WebSocketProtocol
-from .server import WebSocketServerFactory
+from .server import ProtocolFactory, WebSocketServerFactory
 from .service import WebSocketService
 from .settings import Settings
 
@@ -79,7 +79,7 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         """Nothing is told yet."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._ports: list[str] = []
         self._application: type[WebSocketProtocol] | None = None
         self._subprotocols: dict[str, type[WebSocketProtocol] | None] = {}
@@ -142,7 +142,7 @@ class Options(usage.Options):
             all of its help.
         """
         try:
-            super().parseOptions(options)
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             raise SystemExit(f"wsagent: {error}") from None
 
@@ -172,7 +172,7 @@ class Options(usage.Options):
     def makeFactory(self) -> WebSocketServerFactory:
         """Make the factory that was described."""
         application = self._application or demo.Echo
-        subprotocols = {
+        subprotocols: dict[str, ProtocolFactory] = {
             name: maker or application for name, maker in self._subprotocols.items()
         }
         if self._application is None:
@@ -207,11 +207,13 @@ def _endpoint(port: str) -> IStreamServerEndpoint:
             raise usage.UsageError(f"--port {port}: allowed: {_ENDPOINT}")
         description = f"tcp:{port}"
     try:
-        return serverFromString(reactor, description)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:  # noqa: BLE001 - each kind of endpoint has its own
         raise usage.UsageError(
             f"--port {port}: {_line(error)}; allowed: {_ENDPOINT}",
         ) from None
+    else:
+        return endpoint
 
 
 def _loaded(option: str, name: str) -> type[WebSocketProtocol]:
@@ -220,9 +222,10 @@ def _loaded(option: str, name: str) -> type[WebSocketProtocol]:
     moduleName, _, className = name.rpartition(separator)
     if not moduleName or not className:
         raise usage.UsageError(f"--{option} {name}: allowed: module:Class")
-    if os.getcwd() not in sys.path:
+    folder = str(Path.cwd())
+    if folder not in sys.path:
         # At the end: a file here must not stand in for a library.
-        sys.path.append(os.getcwd())
+        sys.path.append(folder)
     try:
         found = getattr(import_module(moduleName), className)
     except Exception as error:  # noqa: BLE001 - whatever the module raises

@@ -14,14 +14,14 @@ Example::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
+    IProducer,
     IPushProducer,
-    ITCPTransport,
 )
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -30,11 +30,11 @@ from zope.interface import implementer
 from .core import handshake
 from .core.codes import Role
 from .core.connection import Connection, Limits, Phase
-from .core.heads import HeadReader, Headers, StatusLine, statusLine
+from .core.heads import Headers, HeadReader, StatusLine, statusLine
 from .protocol import WebSocketProtocol
 from .server import WebSocketServerFactory
 from .settings import Settings
-from .wire import Wire
+from .wire import IWireTransport, Wire
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 """The key of RFC 6455 section 1.3."""
@@ -93,7 +93,7 @@ class Recorder:
         return lambda *arguments: self.calls.append((name, *arguments))
 
 
-@implementer(ITCPTransport)
+@implementer(IWireTransport)
 class MemoryTransport:
     """
     A server's end of a TCP connection in memory.
@@ -155,11 +155,11 @@ class MemoryTransport:
         """Send FIN once all is sent."""
         self.hasFinished = True
 
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Tell a producer when there is too much."""
         if self._producer is not None:
             raise RuntimeError(f"producer {producer!r}, have {self._producer!r}")
-        self._producer = producer
+        self._producer = IPushProducer(producer)
 
     def unregisterProducer(self) -> None:
         """Forget the producer."""
@@ -274,7 +274,7 @@ class Peer:
 
     def __init__(self, factory: WebSocketServerFactory) -> None:
         """@param factory: the server's."""
-        self.clock = factory.reactor
+        self.clock = cast(Clock, factory.reactor)
         self.factory = factory
         self.answersFin = True
         self._wire = factory.buildProtocol(None)
@@ -294,7 +294,7 @@ class Peer:
             Role.CLIENT,
             Limits(None, None),
         )
-        self._wire.makeConnection(self.transport)
+        self._wire.makeConnection(self.transport)  # type: ignore[no-untyped-call]
 
     # What the server did
 
@@ -412,9 +412,9 @@ class Peer:
         """Move octets until none are left to move."""
         while (octets := self.transport.move()) is not None:
             self._take(octets)
-            if self.transport.hasFinished and not self.transport.unsent:
-                if self.answersFin:
-                    self.transport.finish()
+            hasFinished = self.transport.hasFinished and not self.transport.unsent
+            if hasFinished and self.answersFin:
+                self.transport.finish()
 
     def _take(self, octets: bytes) -> None:
         """Read what came."""

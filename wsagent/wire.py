@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IConsumer,
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
@@ -38,31 +39,31 @@ from .settings import Settings
 class Agent(Protocol):
     """What a wire calls: the application's hooks."""
 
-    def negotiationFinished(self) -> Any:
+    def negotiationFinished(self) -> object:
         """The connection is open."""
 
-    def textMessageReceived(self, message: str) -> Any:
+    def textMessageReceived(self, message: str) -> object:
         """A text message came."""
 
-    def bytesMessageReceived(self, data: bytes) -> Any:
+    def bytesMessageReceived(self, data: bytes) -> object:
         """A bytes message came."""
 
-    def pieceReceived(self, piece: str | bytes, isLast: bool) -> Any:
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> object:
         """More of a message came."""
 
-    def pingReceived(self, payload: bytes) -> Any:
+    def pingReceived(self, payload: bytes) -> object:
         """A ping came."""
 
-    def pongReceived(self, payload: bytes) -> Any:
+    def pongReceived(self, payload: bytes) -> object:
         """A pong came that we did not ask for ourselves."""
 
-    def sendBufferFilled(self) -> Any:
+    def sendBufferFilled(self) -> object:
         """Much waits to be sent."""
 
-    def sendBufferDrained(self) -> Any:
+    def sendBufferDrained(self) -> object:
         """Nothing waits any more."""
 
-    def connectionLost(self, reason: Failure) -> Any:
+    def connectionLost(self, reason: Failure) -> object:
         """The connection is gone."""
 
 
@@ -82,6 +83,10 @@ class Opening(Protocol):
         """The transport is gone."""
 
 
+class IWireTransport(ITCPTransport, IConsumer, IPushProducer):
+    """What a wire needs of a transport: Twisted's all have it, and say less."""
+
+
 @implementer(IHalfCloseableProtocol)
 class Wire(protocol.Protocol):
     """
@@ -90,7 +95,7 @@ class Wire(protocol.Protocol):
     @ivar settings: what the peer may do.
     """
 
-    transport: ITCPTransport
+    transport: IWireTransport
     _log = Logger()
 
     def __init__(
@@ -175,7 +180,11 @@ class Wire(protocol.Protocol):
         self._connection.abandon()
         failure = self._failure(reason)
         self._stopSources(failure)
-        self._log.info("{peer} closed {ending}", peer=str(self), ending=str(failure.value))
+        self._log.info(
+            "{peer} closed {ending}",
+            peer=str(self),
+            ending=str(failure.value),
+        )
         agent, self._agent = self._agent, None
         try:
             self._follow(cast(Agent, agent).connectionLost(failure))
@@ -227,7 +236,11 @@ class Wire(protocol.Protocol):
             silenced=self.abort,
             timedOut=self.close,
         )
-        self._log.info("{peer} connected, {openedAs}", peer=str(self), openedAs=openedAs)
+        self._log.info(
+            "{peer} connected, {openedAs}",
+            peer=str(self),
+            openedAs=openedAs,
+        )
         self._buffer.cork()
         self._call(agent.negotiationFinished)
         self._buffer.uncork()
@@ -486,7 +499,7 @@ class Wire(protocol.Protocol):
         if self.settings.idleTimeout is not None:
             self._keepalive.messagePassed()
 
-    def _call(self, hook: Callable[..., Any], *arguments: object) -> None:
+    def _call(self, hook: Callable[..., object], *arguments: object) -> None:
         """Call the application; its failure costs this connection only."""
         try:
             result = hook(*arguments)

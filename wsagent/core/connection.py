@@ -7,6 +7,7 @@ One side of an open connection: messages, ping and pong, closing handshake.
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -122,7 +123,7 @@ class Connection:
         self._decoder = _Utf8Decoder()
         # The message that goes out in fragments, and those that wait for its end.
         self._sendingOpcode = _NO_MESSAGE
-        self._held: list[bytes] = []
+        self._held: deque[bytes] = deque()
 
     @classmethod
     def restored(
@@ -231,11 +232,11 @@ class Connection:
             raise MessageTooBig(
                 f"{self._fragments} fragments, limit {self._fragmentLimit}",
             )
-        if fin and len(payload) == length and not self._declared:
+        isWhole = fin and len(payload) == length and not self._declared
+        if isWhole and not self._isStreaming:
             # Most messages: one frame, in one segment.
-            if not self._isStreaming:
-                self._messageReceived(payload)
-                return
+            self._messageReceived(payload)
+            return
         self._declared += length
         self._isLastFrame = fin
         self.payloadReceived(payload)
@@ -262,9 +263,8 @@ class Connection:
 
     def _messageReceived(self, payload: bytes) -> None:
         """Hand a whole message over, unless we are closing."""
-        opcode = self._opcode
-        self._forgetMessage()
-        if opcode == codes.BINARY:
+        if self._opcode == codes.BINARY:
+            self._forgetMessage()
             if self.phase is Phase.OPEN:
                 self._receiver.bytesReceived(payload)
             return
@@ -272,6 +272,7 @@ class Connection:
             text = payload.decode("utf-8")
         except UnicodeDecodeError as error:
             raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+        self._forgetMessage()
         if self.phase is Phase.OPEN:
             self._receiver.textReceived(text)
 
@@ -288,9 +289,7 @@ class Connection:
         """Take a control frame; 5.4: it may come between fragments."""
         if opcode == codes.CLOSE:
             code, reason = _readClose(payload)
-            if self.phase is Phase.OPEN:
-                self._send(codes.CLOSE, payload[:2])
-            self._finish()
+            self._finish(payload[:2])
             self._receiver.closeReceived(code, reason)
         elif self.phase is not Phase.OPEN:
             return
@@ -343,10 +342,9 @@ class Connection:
         isFirst = self._sendingOpcode == _NO_MESSAGE
         self._sendingOpcode = _NO_MESSAGE if isLast else opcode
         self._send(opcode if isFirst else codes.CONTINUATION, payload, isLast)
-        if isLast:
-            held, self._held = self._held, []
-            for frame in held:
-                self._write(frame)
+        # To write may call us: a message may begin, or the connection end.
+        while self._held and not self.isSendingFragments:
+            self._write(self._held.popleft())
 
     @property
     def isSendingFragments(self) -> bool:
@@ -378,37 +376,44 @@ class Connection:
         """
         payload = renderClose(code, reason)
         if self.phase is Phase.OPEN:
-            self._send(codes.CLOSE, payload)
+            # To write may call us: one Close frame, and nothing after it.
             self.phase = Phase.CLOSING
             self._held.clear()
+            self._send(codes.CLOSE, payload)
 
     def fail(self, code: int, reason: str = "") -> None:
         """
         Tell the peer why, unless we are closing, and be done with it.
 
         @param reason: cut to what fits.
+        @raise ValueError: C{code} may not be sent.
         @see: RFC 6455 section 7.1.7.
         """
-        if self.phase is Phase.OPEN:
-            cut = reason.encode()[: codes.REASON_LIMIT].decode(errors="ignore")
-            self._send(codes.CLOSE, renderClose(code, cut))
-        self._finish()
+        cut = reason.encode()[: codes.REASON_LIMIT].decode(errors="ignore")
+        self._finish(renderClose(code, cut))
 
     def abandon(self) -> None:
         """Be done with the peer, and tell it nothing."""
         self._finish()
 
-    def _finish(self) -> None:
-        """Read and send nothing more."""
+    def _finish(self, lastWord: bytes | None = None) -> None:
+        """
+        Read and send nothing more.
+
+        @param lastWord: the payload of our Close frame, unless one was sent.
+        """
+        wasOpen = self.phase is Phase.OPEN
         self.phase = Phase.CLOSED
         self._reader.pause()
         self._held.clear()
+        if wasOpen and lastWord is not None:
+            self._send(codes.CLOSE, lastWord)
 
     def _sendMessage(self, opcode: int, payload: bytes) -> None:
         """Send a message in one frame, or keep it until it may go."""
         if self.phase is not Phase.OPEN:
             return
-        if self.isSendingFragments:
+        if self.isSendingFragments or self._held:
             self._held.append(self._frame(opcode, payload, fin=True))
         else:
             self._send(opcode, payload)

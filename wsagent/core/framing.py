@@ -133,7 +133,7 @@ class FrameReader:
 
     def _walk(self, data: bytes) -> int:
         """
-        Read the frames of one segment, until a call pauses or feeds us.
+        Read the frames of one segment, until a call pauses us.
 
         @return: octets read.
         """

@@ -30,7 +30,8 @@ _authority = re.compile(
     r"(?::(?P<port>[0-9]{0,5}))?",
 )
 _ASCII_FIELDS: Final = frozenset(("upgrade", "connection", "host", "origin"))
-_OWN_FIELDS: Final = frozenset(("upgrade", "connection", "content-length"))
+_FRAMING_FIELDS: Final = frozenset(("connection", "content-length", "transfer-encoding"))
+_OWN_FIELDS: Final = _FRAMING_FIELDS | {"host", "upgrade"}
 
 
 @dataclass(frozen=True)
@@ -147,12 +148,17 @@ def renderRefusal(status: int, fields: Pairs = (), body: bytes = b"") -> bytes:
     Write a response that refuses a request; no other may follow it.
 
     @param status: 200 to 599.
-    @raise ValueError: the status, or a field, cannot be sent.
+    @raise ValueError: the status, or a field, cannot be sent, or a field is
+        the refusal's own.
     """
     if status < 200:
         raise ValueError(f"status {status}, allowed: 200 to 599")
+    pairs = list(fields)
+    for name, _ in pairs:
+        if name.lower() in _FRAMING_FIELDS:
+            raise ValueError(f"field {name}, which a refusal writes itself")
     own: list[tuple[str, str | bytes]] = [
-        *fields,
+        *pairs,
         ("Connection", "close"),
         ("Content-Length", str(len(body))),
     ]
@@ -179,8 +185,7 @@ def renderRequest(
     """
     if not re.fullmatch(r"/[!-~]*", target) or "#" in target:
         raise ValueError(f"target {target!r}, allowed: a path of printable ASCII")
-    match = _authority.fullmatch(host)
-    if match is None:
+    if not _isAuthority(host):
         raise ValueError(f"host {host!r}, allowed: a name or an address, with a port")
     own: list[tuple[str, str | bytes]] = [
         ("Host", host),
@@ -214,6 +219,8 @@ def readResponse(
         raise HandshakeError(f"status {start.status}, needed 101")
     _demandAscii(headers)
     _demandUpgrade(headers)
+    if len(headers.tokens("upgrade")) > 1:
+        raise HandshakeError("Upgrade is not only websocket")
     if headers.single("sec-websocket-accept") != acceptKey(key):
         raise HandshakeError("Sec-WebSocket-Accept does not answer the key")
     if "sec-websocket-extensions" in headers:
@@ -258,14 +265,21 @@ def _readTarget(octets: bytes) -> tuple[str, str | None, str, str]:
 
 def _demandAuthority(authority: str) -> None:
     """Refuse what is not a host with perhaps a port."""
+    if not _isAuthority(authority):
+        raise HandshakeError("Host is not a host with perhaps a port")
+
+
+def _isAuthority(authority: str) -> bool:
+    """Ask whether it is a host with perhaps a port (RFC 3986 section 3.2)."""
     match = _authority.fullmatch(authority)
     if match is None or int(match["port"] or 0) > 65535:
-        raise HandshakeError("Host is not a host with perhaps a port")
+        return False
     if match["ipv6"] is not None:
         try:
             IPv6Address(match["ipv6"])
         except ValueError:
-            raise HandshakeError("Host is not an IPv6 address") from None
+            return False
+    return True
 
 
 def _demandUpgrade(headers: Headers) -> None:

@@ -26,8 +26,7 @@ _forbidden = re.compile(
 _requestLine = re.compile(rb"(" + _TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
 _statusLine = re.compile(rb"HTTP/([0-9])\.([0-9]) ([1-5][0-9][0-9])(?: (.*))?")
 _lexeme = re.compile(
-    rb'[ \t]*(?:(?P<token>%b+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<mark>[;,=]))'
-    % _TCHAR,
+    rb'[ \t]*(?:(?P<token>%b+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<mark>[;,=]))' % _TCHAR,
 )
 _unsendable = re.compile(r"[^\t -~\x80-\xff]")
 
@@ -187,10 +186,12 @@ class HeadReader(Generic[Start]):
             seen = 0
         end = octets.find(b"\r\n\r\n", max(0, seen - 3), self._limit)
         stop = min(len(octets), self._limit) if end < 0 else end + 4
-        if _forbidden.search(octets, max(0, seen - 1), stop):
-            raise HandshakeError("control octet in the head")
+        bad = _forbidden.search(octets, max(0, seen - 1), stop)
         if self._start is None and octets:
-            self._readStart(max(0, seen - 1), stop)
+            # What is wrong first is said, however the octets are cut.
+            self._readStart(max(0, seen - 1), bad.start() if bad else stop)
+        if bad:
+            raise HandshakeError("control octet in the head")
         if end < 0:
             if len(octets) >= self._limit:
                 raise HeadTooBig(f"head without end, limit {self._limit} octets")
@@ -208,7 +209,7 @@ class HeadReader(Generic[Start]):
         self._firstEnd = octets.find(b"\r\n", seen, stop)
         if self._firstEnd >= 0:
             self._start = self._startLine(bytes(octets[: self._firstEnd]))
-        elif len(octets) >= self._limit:
+        elif stop >= self._limit:
             raise TargetTooLong(f"first line without end, limit {self._limit} octets")
 
 

@@ -1,0 +1,16 @@
+"""The test of the echo.  Here: C{python -m twisted.trial test_echo}, or C{pytest}."""
+
+from echo import Echo
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsagent.testing import connected
+
+
+class EchoTests(SynchronousTestCase):
+    """L{Echo} gives back what it is given."""
+
+    def test_text(self):
+        """A text message comes back as text."""
+        peer = connected(Echo)
+        peer.sendTextMessage("héllo")
+        self.assertEqual(peer.received, ["héllo"])
