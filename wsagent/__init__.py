@@ -1,8 +1,18 @@
 """WebSocket for Twisted: the public names."""
 
+from .client import WebSocketClientEndpoint, WebSocketClientFactory, connect
+from .core.deflate import Compression
+from .core.errors import HandshakeError, ProxyRefused
 from .core.handshake import Request
-from .errors import ClosedCleanly, ClosedUncleanly, RequestRejected
+from .errors import (
+    ClosedCleanly,
+    ClosedUncleanly,
+    ConnectionRejected,
+    RedirectRefused,
+    RequestRejected,
+)
 from .protocol import Accept, WebSocketProtocol
+from .reconnecting import ReconnectingService
 from .server import WebSocketServerFactory
 from .service import WebSocketService
 from .settings import Settings
@@ -11,10 +21,19 @@ __all__ = [
     "Accept",
     "ClosedCleanly",
     "ClosedUncleanly",
+    "Compression",
+    "ConnectionRejected",
+    "HandshakeError",
+    "ProxyRefused",
+    "ReconnectingService",
+    "RedirectRefused",
     "Request",
     "RequestRejected",
     "Settings",
+    "WebSocketClientEndpoint",
+    "WebSocketClientFactory",
     "WebSocketProtocol",
     "WebSocketServerFactory",
     "WebSocketService",
+    "connect",
 ]

@@ -50,7 +50,7 @@ class Drain:
             later = self._clock.callLater(PAUSE, self._closeSome, left[BATCH:])
             self._calls.append(later)
         for wire in left[:BATCH]:
-            wire.goAway(self._code)
+            wire.close(self._code)
 
     def _abortAll(self) -> None:
         """Lose patience."""

@@ -13,6 +13,7 @@ from typing import Literal
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from .core import codes
+from .core.heads import Headers
 
 Initiator = Literal["us", "peer"]
 """Which side began to close."""
@@ -84,3 +85,40 @@ class RequestRejected(Exception):
         self.status = status
         self.headers = tuple(headers)
         self.body = body.encode() if isinstance(body, str) else body
+
+
+class ConnectionRejected(Exception):
+    """
+    The server answered the request for a WebSocket with something else.
+
+    @ivar status: its HTTP status.
+    @ivar headers: its fields.
+    @ivar body: what came of its body, at most 64 KiB.
+    """
+
+    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+        """Keep what the server said."""
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def __str__(self) -> str:
+        """Say the status."""
+        return f"status {self.status}, needed 101"
+
+
+class RedirectRefused(ConnectionRejected):
+    """The server named another place, where this client does not go."""
+
+    def __init__(self, rejected: ConnectionRejected, why: str) -> None:
+        """
+        @param rejected: the redirect.
+        @param why: what is wrong with it.
+        """
+        super().__init__(rejected.status, rejected.headers, rejected.body)
+        self._why = why
+
+    def __str__(self) -> str:
+        """Say the status, and why that was all."""
+        return f"status {self.status}, not followed: {self._why}"

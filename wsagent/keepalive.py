@@ -131,9 +131,11 @@ class Keepalive:
         self._heardAt = self._clock.seconds()
 
     def readingChanged(self, isReading: bool) -> None:
-        """Note that silence means nothing while we do not read."""
+        """Note that while we do not read, the peer keeps nobody waiting."""
         self._isReading = isReading
         self._heardAt = self._clock.seconds()
+        if not isReading:
+            self.messageEnded()
 
     def messagePassed(self) -> None:
         """Note that a message went or came: the connection is not idle."""

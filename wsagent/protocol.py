@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 
-from .core.handshake import Request
+from .conversation import Message
+from .core.handshake import Request, Response
+from .errors import ClosedCleanly
 from .settings import Settings
 from .wire import Wire
 
 if TYPE_CHECKING:
-    from .server import WebSocketServerFactory
+    from typing_extensions import Self
 
 
 class Choice(Enum):
@@ -52,13 +54,17 @@ class WebSocketProtocol:
     broadcast needs no C{try}.
 
     @ivar factory: the factory that made me.
-    @ivar request: the request that opened the connection.
+    @ivar request: the request that opened the connection, received or sent.
     @ivar subprotocol: the one that both sides speak, or C{None}.
+    @ivar response: a client's: what the server answered.
+    @ivar url: a client's: where it is connected to, without credentials.
     """
 
-    factory: WebSocketServerFactory
+    factory: Any
     request: Request
+    response: Response
     subprotocol: str | None
+    url: str
     _wire: Wire
 
     # Hooks
@@ -114,24 +120,82 @@ class WebSocketProtocol:
             with C{.code}, C{.reason} and C{.initiator}.
         """
 
+    # The sequential style
+
+    conversation: Callable[[], object] | None = None
+    """
+    Define me as C{async def conversation(self)}, or with C{inlineCallbacks}.
+
+    I am started when the connection is open, and my end closes it.  Messages
+    then wait for L{receive}; their hooks are not called.
+    """
+
+    def receive(self) -> Deferred[Message]:
+        """
+        Take the next message, of those that wait or when it comes.
+
+        To cancel it takes none, and closes nothing.
+
+        @return: fails with L{wsagent.ClosedCleanly} or L{wsagent.ClosedUncleanly}
+            when there are no more.
+        @raise RuntimeError: messages do not wait: there is no L{conversation}.
+        """
+        return self._wire.receive()
+
+    def __aiter__(self) -> Self:
+        """Take message after message, until the connection is closed cleanly."""
+        return self
+
+    async def __anext__(self) -> Message:
+        """
+        Take the next message.
+
+        @raise wsagent.ClosedUncleanly: as L{receive}.
+        """
+        try:
+            return await self.receive()
+        except ClosedCleanly:
+            raise StopAsyncIteration from None
+
+    def send(self, message: Message) -> Deferred[None]:
+        """
+        Send a message, and wait for room to send more.
+
+        @param message: text as C{str}, else octets.
+        @return: fires when the send buffer is below its high-water mark; fails
+            as L{receive} if the connection is not open, or closes meanwhile.
+        """
+        if isinstance(message, str):
+            self.sendTextMessage(message)
+        else:
+            self.sendBytesMessage(message)
+        return self._wire.hasRoom()
+
     # To send
 
-    def sendTextMessage(self, text: str) -> None:
+    def sendTextMessage(self, text: str, compress: bool | None = None) -> None:
         """
         Send a text message.
 
+        @param compress: whether to, if that was agreed on; by default as
+            C{settings.compression.threshold} says.
         @raise TypeError: C{text} is no C{str}.
         @raise ValueError: it has a surrogate, which is no UTF-8.
         """
-        self._wire.sendText(text)
+        self._wire.sendText(text, compress)
 
-    def sendBytesMessage(self, data: bytes | bytearray | memoryview) -> None:
+    def sendBytesMessage(
+        self,
+        data: bytes | bytearray | memoryview,
+        compress: bool | None = None,
+    ) -> None:
         """
         Send a bytes message.
 
+        @param compress: as in L{sendTextMessage}.
         @raise TypeError: C{data} are no octets.
         """
-        self._wire.sendBytes(data)
+        self._wire.sendBytes(data, compress)
 
     def sendFragment(self, data: str | bytes, isLast: bool = False) -> None:
         """

@@ -18,6 +18,9 @@ Twisted's transports say that they are full above as many (their
 C{bufferSize}); smaller steps make a slow peer's progress visible.
 """
 
+_MANY = 1024
+"""Frames that are joined at once: each takes 100 octets more until then."""
+
 
 class Owner(Protocol):
     """Who is told how the sending goes."""
@@ -34,9 +37,6 @@ class Owner(Protocol):
     def sendProgressed(self) -> None:
         """The transport has sent what it had taken."""
 
-    def sendOverrun(self) -> None:
-        """More is to be sent, and too much waits."""
-
 
 @implementer(IPushProducer)
 class SendBuffer:
@@ -52,16 +52,11 @@ class SendBuffer:
         transport: IConsumer,
         owner: Owner,
         highWater: int,
-        limit: int | None,
     ) -> None:
-        """
-        @param highWater: octets from which the owner hears of it.
-        @param limit: octets that may wait when one more message is sent.
-        """
+        """@param highWater: octets from which the owner hears of it."""
         self._transport = transport
         self._owner = owner
         self._highWater = highWater
-        self._limit = limit
         self._waiting: deque[bytes | memoryview] = deque()
         self._waitingAmount = 0
         self._handedOver = 0
@@ -106,19 +101,16 @@ class SendBuffer:
 
     def write(self, data: bytes) -> None:
         """Send octets, whole frames, as soon as may be."""
-        if self._limit is not None and self.amount > self._limit:
-            self._owner.sendOverrun()
-        elif self._corked is None:
+        if self._corked is None:
             self._push(data)
         else:
             self._corked.append(data)
             self._corkedAmount += len(data)
-            if self._corkedAmount >= SLICE:
+            if self._corkedAmount >= SLICE or len(self._corked) >= _MANY:
                 self._flush()
 
     def discard(self) -> None:
         """Forget what waits, but for the rest of a frame that is begun."""
-        self._limit = None
         self._flush()
         begun = [data for data in self._waiting if isinstance(data, memoryview)]
         self._waiting = deque(begun)

@@ -16,22 +16,25 @@ from .access import isAllowedOrigin
 from .core import codes, handshake
 from .core.codes import Role
 from .core.errors import HandshakeError
+from .core.extensions import Extension, negotiate
 from .core.handshake import Request
 from .core.heads import HeadReader, RequestLine, isToken, requestLine
 from .draining import Drain
 from .errors import RequestRejected
 from .protocol import Accept, Choice, WebSocketProtocol
-from .settings import Settings
+from .settings import Settings, withCompression
 from .wire import Wire
 
 ProtocolFactory = Callable[[], WebSocketProtocol]
 """Makes an agent; a subclass of L{WebSocketProtocol} is one."""
 
+# A class's own would put the instance, for good, into every event that is kept.
+_log = Logger()
+
 
 class ServerOpening:
     """A server's opening handshake: read, decide, answer."""
 
-    _log = Logger()
     _wire: Wire
 
     def __init__(self, factory: WebSocketServerFactory) -> None:
@@ -72,11 +75,11 @@ class ServerOpening:
 
     def giveUp(self) -> None:
         """Refuse a request that waits; hang up on what is none yet."""
-        if self._deciding is not None:
+        if self._reader is None:
             self._refuse(503, (), b"", "not decided in time")
             self._cancel()
         else:
-            self._log.info("{peer} sent no request in time", peer=str(self._wire))
+            _log.info("{peer} sent no request in time", peer=str(self._wire))
             self._wire.abort()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -130,10 +133,15 @@ class ServerOpening:
             raise TypeError(f"requestReceived gave {verdict!r}, needed an Accept")
         if not isinstance(verdict.subprotocol, Choice):
             agent.subprotocol = verdict.subprotocol
+        extension, codec = negotiate(
+            request.headers.get("sec-websocket-extensions"),
+            self._factory.extensions,
+        )
         answer = handshake.renderAcceptance(
             request,
             agent.subprotocol,
             verdict.headers,
+            extension,
         )
         self._isAnswered = True
         transport = self._wire.transport
@@ -141,7 +149,13 @@ class ServerOpening:
         if len(self._rest) > self._factory.settings.headLimit:
             transport.resumeProducing()
         address = self._factory.nextAddress()
-        self._wire.open(agent, self._rest, f"agent :{address:08x}")
+        self._wire.open(
+            agent,
+            self._rest,
+            f"agent :{address:08x}",
+            codec,
+            isSequential=agent.conversation is not None,
+        )
 
     def _failed(self, failure: Failure) -> None:
         """Answer what was raised, unless nobody waits any more."""
@@ -151,11 +165,11 @@ class ServerOpening:
         if isinstance(error, RequestRejected):
             try:
                 self._refuse(error.status, error.headers, error.body, "by the agent")
-            except ValueError:
+            except Exception:  # noqa: BLE001 - whatever the agent gave
                 failure = Failure()
             else:
                 return
-        self._log.failure("no answer for {peer}", failure, peer=str(self._wire))
+        _log.failure("no answer for {peer}", failure, peer=str(self._wire))
         if not self._isAnswered:
             self._refuse(500, (), b"", "no answer")
 
@@ -172,7 +186,7 @@ class ServerOpening:
             fields = (*fields, ("Content-Type", "text/plain; charset=utf-8"))
         answer = handshake.renderRefusal(status, fields, body)
         self._isAnswered = True
-        self._log.info(
+        _log.info(
             "{peer} refused, {status}: {why}",
             peer=str(self._wire),
             status=status,
@@ -187,6 +201,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
 
     @ivar settings: what peers may do.
     @ivar subprotocols: names in order of preference.
+    @ivar extensions: what may be agreed on, the client's order deciding.
     """
 
     noisy = False
@@ -198,6 +213,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
         subprotocols: Sequence[str] | Mapping[str, ProtocolFactory] = (),
         settings: Settings | None = None,
         reactor: IReactorTime | None = None,
+        extensions: Sequence[Extension] = (),
     ) -> None:
         """
         @param protocol: makes the agents; without one, a request that offers
@@ -206,6 +222,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             mapping, what makes the agents for each.
         @param settings: what peers may do.
         @param reactor: what tells the time; Twisted's reactor by default.
+        @param extensions: what may be agreed on beside C{settings.compression}.
         @raise ValueError: a subprotocol is no HTTP token, or there is
             nothing to make agents.
         """
@@ -220,9 +237,10 @@ class WebSocketServerFactory(protocol.ServerFactory):
             raise ValueError("no protocol, and no subprotocol with one")
         self._maker = protocol
         self.settings = settings or Settings()
+        self.extensions = withCompression(extensions, self.settings)
         self._reactor = reactor
         self._wires: set[Wire] = set()
-        self._drain: Drain | None = None
+        self._drains: list[Drain] = []
 
     @classmethod
     def forProtocol(  # type: ignore[override]
@@ -231,9 +249,10 @@ class WebSocketServerFactory(protocol.ServerFactory):
         subprotocols: Sequence[str] | Mapping[str, ProtocolFactory] = (),
         settings: Settings | None = None,
         reactor: IReactorTime | None = None,
+        extensions: Sequence[Extension] = (),
     ) -> WebSocketServerFactory:
         """Make a factory; the same as to call the class."""
-        return cls(protocol, subprotocols, settings, reactor)
+        return cls(protocol, subprotocols, settings, reactor, extensions)
 
     @property
     def reactor(self) -> IReactorTime:
@@ -288,16 +307,14 @@ class WebSocketServerFactory(protocol.ServerFactory):
         """
         if not self._wires:
             return succeed(None)
-        self._drain = Drain(
-            self.reactor,
-            self._wires,
-            code,
-            self.settings.drainTimeout,
-        )
-        return self._drain.finished
+        drain = Drain(self.reactor, self._wires, code, self.settings.drainTimeout)
+        self._drains.append(drain)
+        return drain.finished
 
     def _wireLost(self, wire: Wire) -> None:
         """Forget a connection."""
         self._wires.discard(wire)
-        if self._drain is not None:
-            self._drain.wireLost()
+        for drain in self._drains:
+            drain.wireLost()
+        if not self._wires:
+            self._drains.clear()

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .addresses import describePeer
 from .server import WebSocketServerFactory
-from .wire import describePeer
 
 
 class CannotStart(SystemExit, Exception):
@@ -46,7 +46,7 @@ class WebSocketService(Service):
 
         @raise CannotStart: a port is not to be had.
         """
-        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        super().privilegedStartService()
         for endpoint in self._endpoints:
             failures: list[Failure] = []
             listening = endpoint.listen(self.factory)
@@ -58,7 +58,7 @@ class WebSocketService(Service):
 
     def startService(self) -> None:
         """Listen, unless that is done."""
-        super().startService()  # type: ignore[no-untyped-call]
+        super().startService()
         if not self._listening:
             self.privilegedStartService()
 
@@ -69,7 +69,7 @@ class WebSocketService(Service):
 
         @return: a C{Deferred} that fires after C{drainTimeout} at the latest.
         """
-        super().stopService()  # type: ignore[no-untyped-call]
+        super().stopService()
         for listening in self._listening:
             listening.cancel()
         ports = yield gatherResults(self._listening)

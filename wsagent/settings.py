@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
+
+from .access import parseOrigin
+from .core.deflate import Compression
+from .core.extensions import Extension
+from .core.permessage import PermessageDeflate
 
 _Value = TypeVar("_Value")
 _Rule = tuple[str, Callable[[Any], bool]]
@@ -39,9 +44,17 @@ _secondsOrNone: _Rule = (
 _flag: _Rule = ("True or False", lambda value: isinstance(value, bool))
 
 
+_compression: _Rule = (
+    "a Compression, or None",
+    lambda value: value is None or isinstance(value, Compression),
+)
+
+
 def _isOrigin(value: object) -> bool:
     """Ask whether a value may stand in C{origins}."""
-    return isinstance(value, str) and (value in ("*", "null") or "://" in value)
+    return isinstance(value, str) and (
+        value in ("*", "null") or parseOrigin(value) is not None
+    )
 
 
 _origins: _Rule = (
@@ -75,10 +88,13 @@ class Settings:
     """Fragments in one incoming message, empty ones counted; more: close 1009."""
 
     headLimit: int = _setting(8192, _head)
-    """Octets in the whole head of a request; more: 431, or 414."""
+    """Octets in the whole head of a request, more: 431 or 414; or of a response."""
 
     handshakeTimeout: float = _setting(5, _seconds)
-    """From accept to the end of the opening handshake; later: closed."""
+    """From accept, or a client's connection, to the end of its opening handshake."""
+
+    openTimeout: float = _setting(20, _seconds)
+    """A client: from C{connect} until open; names, proxy and redirects included."""
 
     pingInterval: float | None = _setting(20, _secondsOrNone)
     """Between our pings."""
@@ -113,6 +129,12 @@ class Settings:
     requireOrigin: bool = _setting(default=False, rule=_flag)
     """Refuse requests without Origin, as from all that is no browser."""
 
+    compression: Compression | None = _setting(None, _compression)  # noqa: RUF009 - immutable
+    """How to compress, with peers that can; C{None}: not at all."""
+
+    inboxLimit: int = _setting(16, _count)
+    """Messages that may wait for C{receive()} before reading pauses."""
+
     isStreaming: bool = _setting(default=False, rule=_flag)
     """Hand messages over in pieces, as they come, to C{pieceReceived}."""
 
@@ -123,3 +145,13 @@ class Settings:
             allowed, isAllowed = each.metadata["rule"]
             if not isAllowed(value):
                 raise ValueError(f"{each.name}: {value!r}, allowed: {allowed}")
+
+
+def withCompression(
+    extensions: Sequence[Extension],
+    settings: Settings,
+) -> tuple[Extension, ...]:
+    """List the extensions of a factory: its own, then compression if it is on."""
+    if settings.compression is None:
+        return tuple(extensions)
+    return (*extensions, PermessageDeflate(settings.compression))

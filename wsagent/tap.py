@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
 from . import demo
+from .core.deflate import Compression
 from .core.heads import isToken
 from .protocol import WebSocketProtocol
 from .server import ProtocolFactory, WebSocketServerFactory
@@ -75,11 +76,12 @@ class Options(usage.Options):
         "Serve WebSocket (RFC 6455).  Without --app, an echo that also speaks the "
         "subprotocols lws-mirror-protocol and dumb-increment-protocol."
     )
+    optFlags = [["compress", None, "Compress messages, with peers that can."]]  # noqa: RUF012
     optParameters = [_row(setting) for setting in _SETTINGS]  # noqa: RUF012
 
     def __init__(self) -> None:
         """Nothing is told yet."""
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._ports: list[str] = []
         self._application: type[WebSocketProtocol] | None = None
         self._subprotocols: dict[str, type[WebSocketProtocol] | None] = {}
@@ -100,7 +102,7 @@ class Options(usage.Options):
         Application, a subclass of WebSocketProtocol, as module:Class or
         module.Class; the current folder is searched too [default: a demo].
         """
-        self._application = _loaded("app", name)
+        self._application = _loaded(f"--app {name}", name)
 
     @_inOneLine
     def opt_subprotocol(self, value: str) -> None:
@@ -112,7 +114,7 @@ class Options(usage.Options):
         if not isToken(name.encode("utf-8", "surrogateescape")):
             raise usage.UsageError(f"--subprotocol {value}: allowed: an HTTP token")
         self._subprotocols[name] = (
-            _loaded("subprotocol", application) if equals else None
+            _loaded(f"--subprotocol {value}", application) if equals else None
         )
 
     @_inOneLine
@@ -142,7 +144,7 @@ class Options(usage.Options):
             all of its help.
         """
         try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
+            super().parseOptions(options)
         except usage.UsageError as error:
             raise SystemExit(f"wsagent: {error}") from None
 
@@ -154,6 +156,8 @@ class Options(usage.Options):
     def _readSettings(self) -> Settings:
         """Make the settings."""
         values: dict[str, object] = {}
+        if self["compress"]:
+            values["compression"] = Compression()
         if self._origins:
             values["origins"] = tuple(self._origins)
         rules = {each.name: each.metadata["rule"] for each in fields(Settings)}
@@ -203,7 +207,7 @@ def _endpoint(port: str) -> IStreamServerEndpoint:
 
     description = port
     if port.isascii() and port.isdigit():
-        if int(port) > 65535:
+        if len(port) > 5 or int(port) > 65535:
             raise usage.UsageError(f"--port {port}: allowed: {_ENDPOINT}")
         description = f"tcp:{port}"
     try:
@@ -216,12 +220,16 @@ def _endpoint(port: str) -> IStreamServerEndpoint:
         return endpoint
 
 
-def _loaded(option: str, name: str) -> type[WebSocketProtocol]:
-    """Find a class by the name of its module and its own."""
+def _loaded(told: str, name: str) -> type[WebSocketProtocol]:
+    """
+    Find a class by the name of its module and its own.
+
+    @param told: the option with its value, for who reads the error.
+    """
     separator = ":" if ":" in name else "."
     moduleName, _, className = name.rpartition(separator)
     if not moduleName or not className:
-        raise usage.UsageError(f"--{option} {name}: allowed: module:Class")
+        raise usage.UsageError(f"{told}: allowed: module:Class")
     folder = str(Path.cwd())
     if folder not in sys.path:
         # At the end: a file here must not stand in for a library.
@@ -229,10 +237,10 @@ def _loaded(option: str, name: str) -> type[WebSocketProtocol]:
     try:
         found = getattr(import_module(moduleName), className)
     except Exception as error:  # noqa: BLE001 - whatever the module raises
-        raise usage.UsageError(f"--{option} {name}: {_line(error)}") from None
+        raise usage.UsageError(f"{told}: {_line(error)}") from None
     if not (isinstance(found, type) and issubclass(found, WebSocketProtocol)):
         raise usage.UsageError(
-            f"--{option} {name}: allowed: a subclass of wsagent.WebSocketProtocol",
+            f"{told}: allowed: a subclass of wsagent.WebSocketProtocol",
         )
     return found
 

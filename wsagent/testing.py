@@ -29,12 +29,15 @@ from zope.interface import implementer
 
 from .core import handshake
 from .core.codes import Role
-from .core.connection import Connection, Limits, Phase
+from .core.connection import Connection, Phase
+from .core.extensions import Codec, Extension, begin
 from .core.heads import Headers, HeadReader, StatusLine, statusLine
+from .core.messages import Limits
+from .interfaces import IWireTransport
 from .protocol import WebSocketProtocol
 from .server import WebSocketServerFactory
 from .settings import Settings
-from .wire import IWireTransport, Wire
+from .wire import Wire
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 """The key of RFC 6455 section 1.3."""
@@ -47,9 +50,17 @@ def upgradeRequest(
     target: str = "/",
     subprotocols: Sequence[str] = (),
     headers: Iterable[tuple[str, str]] = (),
+    extensions: Sequence[Extension] = (),
 ) -> bytes:
     """Write a request for a WebSocket on C{localhost}."""
-    return handshake.renderRequest("localhost", target, KEY, subprotocols, headers)
+    return handshake.renderRequest(
+        "localhost",
+        target,
+        KEY,
+        subprotocols,
+        headers,
+        extensions,
+    )
 
 
 def connected(
@@ -57,6 +68,7 @@ def connected(
     settings: Settings | None = None,
     request: bytes | None = None,
     subprotocols: Sequence[str] = (),
+    extensions: Sequence[Extension] = (),
 ) -> Peer:
     """
     Connect a client to an application.
@@ -66,6 +78,7 @@ def connected(
     @param request: the octets of the client's request, L{upgradeRequest} by
         default.
     @param subprotocols: what both sides speak, unless there is a factory.
+    @param extensions: what the client offers.
     """
     if isinstance(application, WebSocketServerFactory):
         factory = application
@@ -73,8 +86,8 @@ def connected(
         clock = Clock()
         factory = WebSocketServerFactory(application, subprotocols, settings, clock)
     if request is None:
-        request = upgradeRequest(subprotocols=factory.subprotocols)
-    peer = Peer(factory)
+        request = upgradeRequest("/", factory.subprotocols, (), extensions)
+    peer = Peer(factory, extensions)
     peer.sendOctets(request)
     return peer
 
@@ -272,8 +285,15 @@ class Peer:
     @ivar answersFin: set me to C{False} for a peer that never hangs up.
     """
 
-    def __init__(self, factory: WebSocketServerFactory) -> None:
-        """@param factory: the server's."""
+    def __init__(
+        self,
+        factory: WebSocketServerFactory,
+        extensions: Sequence[Extension] = (),
+    ) -> None:
+        """
+        @param factory: the server's.
+        @param extensions: what the client's request offers.
+        """
         self.clock = cast(Clock, factory.reactor)
         self.factory = factory
         self.answersFin = True
@@ -288,13 +308,19 @@ class Peer:
         self._pings: list[bytes] = []
         self._pongs: list[bytes] = []
         self._closed: tuple[int, str] | None = None
-        self._connection = Connection(
+        self._extensions = extensions
+        self._connection = self._newConnection(None)
+        self._wire.makeConnection(self.transport)
+
+    def _newConnection(self, codec: Codec | None) -> Connection:
+        """Make the client's core."""
+        return Connection(
             self,
             self.transport.deliver,
             Role.CLIENT,
             Limits(None, None),
+            codec=codec,
         )
-        self._wire.makeConnection(self.transport)  # type: ignore[no-untyped-call]
 
     # What the server did
 
@@ -424,6 +450,10 @@ class Peer:
                 return
             self._reader = None
             self._start, self._headers, octets = whole
+            accepted = self._headers.get("sec-websocket-extensions")
+            codec = begin(accepted, self._extensions)
+            if codec is not None:
+                self._connection = self._newConnection(codec)
         self._octets += octets
         if self._start.status == 101 and self._connection.phase is not Phase.CLOSED:
             self._connection.feed(octets)

@@ -9,82 +9,39 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Protocol, cast
+from typing import cast
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
-    IConsumer,
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
     ISSLTransport,
-    ITCPTransport,
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .addresses import describePeer
+from .conversation import Inbox, Message
 from .core import codes
 from .core.codes import Role
-from .core.connection import Connection, Limits, Phase
+from .core.connection import Connection, Phase
 from .core.errors import ProtocolError
-from .errors import ClosedCleanly, ClosedUncleanly, Initiator
+from .core.extensions import Codec
+from .core.messages import Limits
+from .ending import Ending
+from .errors import ClosedCleanly, ClosedUncleanly
+from .interfaces import Agent, IWireTransport, Opening
 from .keepalive import Deadlines, Keepalive
 from .sending import SLICE, FragmentSender, SendBuffer
 from .settings import Settings
 
-
-class Agent(Protocol):
-    """What a wire calls: the application's hooks."""
-
-    def negotiationFinished(self) -> object:
-        """The connection is open."""
-
-    def textMessageReceived(self, message: str) -> object:
-        """A text message came."""
-
-    def bytesMessageReceived(self, data: bytes) -> object:
-        """A bytes message came."""
-
-    def pieceReceived(self, piece: str | bytes, isLast: bool) -> object:
-        """More of a message came."""
-
-    def pingReceived(self, payload: bytes) -> object:
-        """A ping came."""
-
-    def pongReceived(self, payload: bytes) -> object:
-        """A pong came that we did not ask for ourselves."""
-
-    def sendBufferFilled(self) -> object:
-        """Much waits to be sent."""
-
-    def sendBufferDrained(self) -> object:
-        """Nothing waits any more."""
-
-    def connectionLost(self, reason: Failure) -> object:
-        """The connection is gone."""
-
-
-class Opening(Protocol):
-    """One side's opening handshake."""
-
-    def connectionMade(self, wire: Wire) -> None:
-        """There is a transport."""
-
-    def dataReceived(self, data: bytes) -> None:
-        """Octets came."""
-
-    def giveUp(self) -> None:
-        """Refuse what may still come: it took too long, or we are leaving."""
-
-    def connectionLost(self, reason: Failure) -> None:
-        """The transport is gone."""
-
-
-class IWireTransport(ITCPTransport, IConsumer, IPushProducer):
-    """What a wire needs of a transport: Twisted's all have it, and say less."""
+# A class's own would put the instance, for good, into every event that is kept.
+_log = Logger()
 
 
 @implementer(IHalfCloseableProtocol)
@@ -96,7 +53,6 @@ class Wire(protocol.Protocol):
     """
 
     transport: IWireTransport
-    _log = Logger()
 
     def __init__(
         self,
@@ -124,13 +80,14 @@ class Wire(protocol.Protocol):
         self._isReading = True
         self._producer: IPushProducer | None = None
         self._senders: deque[FragmentSender] = deque()
+        self._inbox: Inbox | None = None
+        self._awaitingRoom: list[Deferred[None]] = []
+        self._isIdle = True
         # How it ends.
-        self._ending: tuple[int, str, Initiator] | None = None
-        self._isClean = False
-        self._hasFailed = False
+        self._ending = Ending()
         self._isReadLost = False
         self._isShutDown = False
-        self._cause: BaseException | None = None
+        self._isLost = False
 
     # What Twisted calls
 
@@ -170,17 +127,23 @@ class Wire(protocol.Protocol):
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         """Tell the agent, or the opening."""
+        self._isLost = True
         self._deadlines.stopAll()
-        self._lost(self)
         if self._opening is not None:
             self._opening.connectionLost(reason)
             self._opening = None
-        if self._connection is None:
-            return
-        self._connection.abandon()
-        failure = self._failure(reason)
+        if self._connection is not None:
+            self._connection.abandon()
+            self._tellLoss(reason)
+        self._lost(self)
+
+    def _tellLoss(self, reason: Failure) -> None:
+        """Tell the agent how it ended."""
+        failure = self._ending.failure(reason)
         self._stopSources(failure)
-        self._log.info(
+        if self._inbox is not None:
+            self._inbox.end(failure)
+        _log.info(
             "{peer} closed {ending}",
             peer=str(self),
             ending=str(failure.value),
@@ -189,7 +152,7 @@ class Wire(protocol.Protocol):
         try:
             self._follow(cast(Agent, agent).connectionLost(failure))
         except Exception:  # noqa: BLE001 - whatever the application raises
-            self._log.failure("connectionLost for {peer} failed", peer=str(self))
+            _log.failure("connectionLost for {peer} failed", peer=str(self))
 
     def logPrefix(self) -> str:
         """Name the agent's class, as Twisted's log does a protocol's."""
@@ -201,12 +164,21 @@ class Wire(protocol.Protocol):
 
     # What the opening calls
 
-    def open(self, agent: Agent, rest: bytes, openedAs: str) -> None:
+    def open(
+        self,
+        agent: Agent,
+        rest: bytes,
+        openedAs: str,
+        codec: Codec | None = None,
+        isSequential: bool = False,
+    ) -> None:
         """
         Begin to be a WebSocket.
 
         @param rest: octets that came after the peer's head.
         @param openedAs: for the log.
+        @param codec: what the extension does that was agreed on.
+        @param isSequential: messages wait for L{receive}.
         """
         self._opening = None
         self._deadlines.stop("handshake")
@@ -219,30 +191,36 @@ class Wire(protocol.Protocol):
             self.transport,
             self,
             settings.sendHighWater,
-            settings.sendLimit,
         )
-        self._connection = connection = Connection(
+        self._connection = Connection(
             self,
             self._buffer.write,
             self._role,
             Limits(settings.messageLimit, settings.fragmentLimit),
             settings.isStreaming,
+            codec,
         )
         self._keepalive = Keepalive(
             self._clock,
             self._deadlines,
             settings,
-            ping=connection.ping,
+            ping=self._pingAlive,
             silenced=self.abort,
             timedOut=self.close,
         )
-        self._log.info(
+        _log.info(
             "{peer} connected, {openedAs}",
             peer=str(self),
             openedAs=openedAs,
         )
+        if isSequential:
+            self._inbox = Inbox(settings.inboxLimit, self._setReading)
         self._buffer.cork()
         self._call(agent.negotiationFinished)
+        if agent.conversation is not None:
+            conversation = maybeDeferred(agent.conversation)
+            conversation.addCallback(lambda _: self.close())
+            conversation.addErrback(self._agentFailed)
         self._buffer.uncork()
         if rest:
             self.dataReceived(rest)
@@ -257,16 +235,9 @@ class Wire(protocol.Protocol):
         self._deadlines.stop("handshake")
         if octets:
             self.transport.write(octets)
+        # The peer's FIN is still to be read.
+        self.transport.resumeProducing()
         self._shutDown()
-
-    # What the factory calls
-
-    def goAway(self, code: int) -> None:
-        """Close, open or not."""
-        if self._opening is not None:
-            self._opening.giveUp()
-        else:
-            self.close(code)
 
     # What the agent, and the clock, call
 
@@ -283,28 +254,37 @@ class Wire(protocol.Protocol):
     @property
     def bufferedAmount(self) -> int:
         """Octets that wait to be sent."""
-        return 0 if self._connection is None else self._buffer.amount
+        if self._connection is None:
+            return 0
+        return self._buffer.amount + self._connection.heldAmount
 
     @property
     def roundTripTime(self) -> float | None:
         """Seconds that our last answered ping took."""
         return None if self._connection is None else self._keepalive.roundTripTime
 
-    def sendText(self, text: str) -> None:
+    def sendText(self, text: str, choice: bool | None) -> None:
         """Send a text message."""
         if self._connection is not None:
-            self._connection.sendText(text)
+            self._checkLimit()
+            self._connection.sendText(text, choice)
             self._messagePassed()
 
-    def sendBytes(self, data: bytes | bytearray | memoryview) -> None:
+    def sendBytes(
+        self,
+        data: bytes | bytearray | memoryview,
+        choice: bool | None,
+    ) -> None:
         """Send a bytes message."""
         if self._connection is not None:
-            self._connection.sendBytes(data)
+            self._checkLimit()
+            self._connection.sendBytes(data, choice)
             self._messagePassed()
 
     def sendFragment(self, data: str | bytes, isLast: bool) -> None:
         """Send a message in fragments."""
         if self._connection is not None:
+            self._checkLimit()
             self._connection.sendFragment(data, isLast)
             self._messagePassed()
 
@@ -313,7 +293,7 @@ class Wire(protocol.Protocol):
         sender = FragmentSender(pieces, self.sendFragment)
         self._senders.append(sender)
         if not self.isOpen:
-            self._stopSources(self._failure(None))
+            self._stopSources(self._ending.failure())
         elif len(self._senders) == 1:
             self._sendPieces()
         return sender.finished
@@ -324,14 +304,16 @@ class Wire(protocol.Protocol):
             self._connection.ping(payload)
 
     def close(self, code: int = codes.NORMAL, reason: str = "") -> None:
-        """Begin the closing handshake; give up on the peer in time."""
+        """Begin the closing handshake, or refuse; give up on the peer in time."""
         connection = self._connection
         if connection is None:
+            if self._opening is not None:
+                self._opening.giveUp()
             return
         wasOpen = connection.phase is Phase.OPEN
         connection.close(code, reason)
-        if wasOpen:
-            self._ending = (code, reason, "us")
+        if wasOpen and connection.phase is Phase.CLOSING:
+            self._ending.closed(code, reason)
             self._keepalive.stop()
             self._stopSources(None)
             self._isPausedByAgent = False
@@ -347,12 +329,31 @@ class Wire(protocol.Protocol):
 
     def abort(self, reason: str = "aborted") -> None:
         """Be rid of the transport, at once."""
-        if self._ending is None:
-            self._ending = (codes.ABNORMAL, reason, "us")
+        self._ending.aborted(reason)
         if self._connection is not None:
             self._connection.abandon()
+        elif self._opening is not None:
+            opening, self._opening = self._opening, None
+            opening.connectionLost(Failure(ConnectionAborted()))
         self._deadlines.stopAll()
-        self.transport.abortConnection()
+        if not self._isLost:
+            self.transport.abortConnection()
+
+    def receive(self) -> Deferred[Message]:
+        """Take the next message."""
+        if self._inbox is None:
+            raise RuntimeError("receive() without conversation()")
+        return self._inbox.get()
+
+    def hasRoom(self) -> Deferred[None]:
+        """Wait until the send buffer is not filled."""
+        if not self.isOpen:
+            return fail(self._ending.failure())
+        if not self._buffer.isFilled:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred(self._awaitingRoom.remove)
+        self._awaitingRoom.append(waiting)
+        return waiting
 
     def attachProducer(self, producer: IPushProducer) -> None:
         """Pause a producer while much waits to be sent."""
@@ -385,12 +386,18 @@ class Wire(protocol.Protocol):
     def textReceived(self, text: str) -> None:
         """Hand a message over."""
         self._messagePassed()
-        self._call(cast(Agent, self._agent).textMessageReceived, text)
+        if self._inbox is None:
+            self._call(cast(Agent, self._agent).textMessageReceived, text)
+        else:
+            self._inbox.put(text)
 
     def bytesReceived(self, data: bytes) -> None:
         """Hand a message over."""
         self._messagePassed()
-        self._call(cast(Agent, self._agent).bytesMessageReceived, data)
+        if self._inbox is None:
+            self._call(cast(Agent, self._agent).bytesMessageReceived, data)
+        else:
+            self._inbox.put(data)
 
     def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
         """Hand a piece of a message over."""
@@ -409,9 +416,7 @@ class Wire(protocol.Protocol):
 
     def closeReceived(self, code: int, reason: str) -> None:
         """Hang up: both Close frames have passed."""
-        if self._ending is None:
-            self._ending = (code, reason, "peer")
-        self._isClean = True
+        self._ending.closeReceived(code, reason)
         self._finish()
 
     # What the send buffer calls
@@ -420,18 +425,20 @@ class Wire(protocol.Protocol):
         """Read no more of what would be answered."""
         self._setReading()
         if self._producer is not None:
-            self._producer.pauseProducing()
+            self._call(self._producer.pauseProducing)
         if self.isOpen:
             self._call(cast(Agent, self._agent).sendBufferFilled)
 
     def sendBufferDrained(self) -> None:
-        """Go on."""
-        self._setReading()
-        self._sendPieces()
-        if self._producer is not None:
-            self._producer.resumeProducing()
+        """Go on, each as long as there is room."""
         if self.isOpen:
             self._call(cast(Agent, self._agent).sendBufferDrained)
+        if self._producer is not None and not self._buffer.isFilled:
+            self._call(self._producer.resumeProducing)
+        self._sendPieces()
+        while self._awaitingRoom and not self._buffer.isFilled:
+            self._awaitingRoom.pop(0).callback(None)
+        self._setReading()
 
     def sendStarted(self) -> None:
         """Give up on a peer that takes nothing."""
@@ -446,12 +453,6 @@ class Wire(protocol.Protocol):
     def sendProgressed(self) -> None:
         """Have patience again."""
         self._deadlines.stop("send")
-
-    def sendOverrun(self) -> None:
-        """Give up on a peer that is too slow for what it is sent."""
-        limit = self.settings.sendLimit
-        self._buffer.discard()
-        self.fail(codes.TRY_AGAIN_LATER, f"more than {limit} octets wait to be sent")
 
     # Within
 
@@ -468,20 +469,32 @@ class Wire(protocol.Protocol):
             if isOutermost:
                 self._buffer.uncork()
         if self.settings.messageTimeout is not None:
-            if connection.isInMessage:
+            if connection.isInMessage and self._isReading:
                 self._keepalive.messageContinues(connection.messagesReceived)
             else:
                 self._keepalive.messageEnded()
 
+    def _checkLimit(self) -> None:
+        """Give up on a peer that is too slow for one more message."""
+        limit = self.settings.sendLimit
+        if limit is not None and self.isOpen and self.bufferedAmount > limit:
+            self._buffer.discard()
+            self.fail(
+                codes.TRY_AGAIN_LATER,
+                f"more than {limit} octets wait to be sent",
+            )
+
     def _setReading(self) -> None:
         """Read unless the agent, or the send buffer, has us wait."""
         connection = self._connection
-        isReading = not (self._isPausedByAgent or self._buffer.isFilled)
-        if (
-            connection is None
-            or connection.phase is Phase.CLOSED
-            or isReading == self._isReading
-        ):
+        if connection is None or connection.phase is Phase.CLOSED:
+            return
+        isReading = not (
+            self._isPausedByAgent
+            or self._buffer.isFilled
+            or (self._inbox is not None and self._inbox.isFull)
+        )
+        if isReading == self._isReading:
             return
         self._isReading = isReading
         self._keepalive.readingChanged(isReading)
@@ -496,6 +509,7 @@ class Wire(protocol.Protocol):
 
     def _messagePassed(self) -> None:
         """Note that the connection is not idle."""
+        self._isIdle = False
         if self.settings.idleTimeout is not None:
             self._keepalive.messagePassed()
 
@@ -518,7 +532,10 @@ class Wire(protocol.Protocol):
 
     def _agentFailed(self, failure: Failure) -> None:
         """Log what a hook raised; close 1011."""
-        self._log.failure("agent for {peer} failed", failure, peer=str(self))
+        if not self.isOpen and failure.check(ClosedCleanly, ClosedUncleanly):
+            # It waited, and was told that this is the end.
+            return
+        _log.failure("agent for {peer} failed", failure, peer=str(self))
         self.fail(codes.INTERNAL_ERROR, "", failure.value)
 
     def _sendPieces(self) -> None:
@@ -540,31 +557,25 @@ class Wire(protocol.Protocol):
         """Stop who would still send: nothing more can be."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.stopProducing()
+            self._call(producer.stopProducing)
         senders, self._senders = self._senders, deque()
-        for sender in senders:
-            sender.finished.errback(failure or self._failure(None))
-
-    def _failure(self, reason: Failure | None) -> Failure:
-        """Say how the connection ended, or is ending."""
-        code, text, initiator = self._ending or (codes.ABNORMAL, "", "peer")
-        if self._isClean:
-            return Failure(ClosedCleanly(code, text, initiator))
-        if not self._hasFailed:
-            # A Close frame of ours, if there was one, had no answer.
-            code = codes.ABNORMAL
-        error = ClosedUncleanly(code, text, initiator)
-        error.__cause__ = self._cause or (reason and reason.value)
-        return Failure(error)
+        waiting, self._awaitingRoom = self._awaitingRoom, []
+        for each in (*(sender.finished for sender in senders), *waiting):
+            each.errback(failure or self._ending.failure())
 
     def _failed(self, code: int, reason: str, cause: BaseException | None) -> None:
         """Hang up on a peer that was told so."""
-        if self._ending is None:
-            self._ending = (code, reason, "us")
-            self._hasFailed = True
-        self._cause = cause
+        self._ending.failed(code, reason, cause)
         self._awaitPeer()
         self._finish()
+
+    def _pingAlive(self, payload: bytes) -> None:
+        """Send a ping of our own; save memory if nothing else went on."""
+        connection = cast(Connection, self._connection)
+        if self._isIdle:
+            connection.rest()
+        self._isIdle = True
+        connection.ping(payload)
 
     def _awaitPeer(self) -> None:
         """Give the peer some time to be gone."""
@@ -595,6 +606,9 @@ class Wire(protocol.Protocol):
         """
         self._isShutDown = True
         self._awaitPeer()
+        if self._role is Role.CLIENT and self._ending.isClean and not self._isReadLost:
+            # 7.1.1: the server is the first to hang up.
+            return
         transport = self.transport
         if (
             self._isReadLost
@@ -611,13 +625,3 @@ class Wire(protocol.Protocol):
         self._dropped += len(data)
         if self._dropped > SLICE:
             self.transport.pauseProducing()
-
-
-def describePeer(address: object) -> str:
-    """Name an address for the log."""
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    name = getattr(address, "name", None)
-    return f"unix:{name.decode(errors='replace')}" if name else "unix"

@@ -6,7 +6,6 @@ One side of an open connection: messages, ping and pong, closing handshake.
 
 from __future__ import annotations
 
-import codecs
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -14,11 +13,11 @@ from typing import NamedTuple, Protocol
 
 from . import codes, masking
 from .codes import Role
-from .errors import InvalidPayload, MessageTooBig, ProtocolError
+from .errors import InvalidPayload, ProtocolError
+from .extensions import Codec
 from .framing import FrameReader, ReaderState, frameHeader
+from .messages import Limits, MessageReader, MessageReceiver, MessagesState
 
-_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
-_UNLIMITED = 1 << 63
 _NO_MESSAGE = 0
 
 
@@ -32,24 +31,8 @@ class Phase(Enum):
     """Nothing more is read or sent."""
 
 
-class Limits(NamedTuple):
-    """What one incoming message may be, at most; C{None} is no limit."""
-
-    octets: int | None
-    fragments: int | None
-
-
-class Receiver(Protocol):
+class Receiver(MessageReceiver, Protocol):
     """Who is called with what comes."""
-
-    def textReceived(self, text: str) -> None:
-        """A text message came."""
-
-    def bytesReceived(self, data: bytes) -> None:
-        """A bytes message came."""
-
-    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
-        """More of a message came; in place of the two above when streaming."""
 
     def pingReceived(self, payload: bytes) -> None:
         """A ping came, and has its pong."""
@@ -68,16 +51,10 @@ class Receiver(Protocol):
 class ConnectionState(NamedTuple):
     """All that a L{Connection} knows, as a plain value."""
 
-    reader: ReaderState
     phase: Phase
-    opcode: int
-    isLastFrame: bool
-    declared: int
-    received: int
-    fragments: int
-    payload: bytes
-    undecoded: bytes
-    messagesReceived: int
+    reader: ReaderState
+    messages: MessagesState
+    codec: object
     sendingOpcode: int
     held: tuple[bytes, ...]
 
@@ -87,7 +64,8 @@ class Connection:
     One side of an open connection.
 
     @ivar phase: how far the closing handshake is.
-    @ivar messagesReceived: how many messages have come whole.
+    @ivar heldAmount: octets that wait for the end of a message that is sent
+        in fragments.
     """
 
     def __init__(
@@ -97,33 +75,31 @@ class Connection:
         role: Role,
         limits: Limits,
         isStreaming: bool = False,
+        codec: Codec | None = None,
     ) -> None:
         """
         @param write: called with octets to send, whole frames at a time.
         @param isStreaming: hand messages over in pieces, as they come.
+        @param codec: what the extension does that was agreed on.
         """
         self._receiver = receiver
         self._write = write
         self._isClient = role is Role.CLIENT
-        self._octetLimit = _UNLIMITED if limits.octets is None else limits.octets
-        self._fragmentLimit = (
-            _UNLIMITED if limits.fragments is None else limits.fragments
+        self._codec = codec
+        self._messages = MessageReader(
+            receiver,
+            self._controlReceived,
+            limits,
+            isStreaming,
+            codec,
         )
-        self._isStreaming = isStreaming
-        self._reader = FrameReader(self, isMasked=not self._isClient)
+        self._rsv = 0 if codec is None else codec.rsv
+        self._reader = FrameReader(self._messages, not self._isClient, self._rsv)
         self.phase = Phase.OPEN
-        self.messagesReceived = 0
-        # The message that is coming in.
-        self._opcode = _NO_MESSAGE
-        self._isLastFrame = False
-        self._declared = 0
-        self._received = 0
-        self._fragments = 0
-        self._payload = bytearray()
-        self._decoder = _Utf8Decoder()
         # The message that goes out in fragments, and those that wait for its end.
         self._sendingOpcode = _NO_MESSAGE
         self._held: deque[bytes] = deque()
+        self.heldAmount = 0
 
     @classmethod
     def restored(
@@ -134,40 +110,36 @@ class Connection:
         role: Role,
         limits: Limits,
         isStreaming: bool = False,
+        codec: Codec | None = None,
     ) -> Connection:
-        """Make a connection that goes on where another one's L{state} was taken."""
-        self = cls(receiver, write, role, limits, isStreaming)
+        """
+        Make a connection that goes on where another one's L{state} was taken.
+
+        @param codec: a new one, of the same agreement.
+        """
+        self = cls(receiver, write, role, limits, isStreaming, codec)
+        self.phase = state.phase
         self._reader = FrameReader.restored(
             state.reader,
-            self,
-            isMasked=not self._isClient,
+            self._messages,
+            not self._isClient,
+            self._rsv,
         )
-        self.phase = state.phase
-        self._opcode = state.opcode
-        self._isLastFrame = state.isLastFrame
-        self._declared = state.declared
-        self._received = state.received
-        self._fragments = state.fragments
-        self._payload += state.payload
-        self._decoder.setstate((state.undecoded, 0))
-        self.messagesReceived = state.messagesReceived
+        self._messages.restore(state.messages)
+        if codec is not None:
+            codec.restore(state.codec)
         self._sendingOpcode = state.sendingOpcode
         self._held += state.held
+        self.heldAmount = sum(map(len, self._held))
         return self
 
     def state(self) -> ConnectionState:
         """Give all that L{restored} needs; not from inside a call of ours."""
         return ConnectionState(
-            reader=self._reader.state(),
             phase=self.phase,
-            opcode=self._opcode,
-            isLastFrame=self._isLastFrame,
-            declared=self._declared,
-            received=self._received,
-            fragments=self._fragments,
-            payload=bytes(self._payload),
-            undecoded=self._decoder.getstate()[0],
-            messagesReceived=self.messagesReceived,
+            reader=self._reader.state(),
+            messages=self._messages.state(),
+            codec=None if self._codec is None else self._codec.state(),
             sendingOpcode=self._sendingOpcode,
             held=tuple(self._held),
         )
@@ -177,7 +149,12 @@ class Connection:
     @property
     def isInMessage(self) -> bool:
         """Ask whether a message, or a frame, has begun and not ended."""
-        return self._opcode != _NO_MESSAGE or self._reader.isInFrame
+        return self._messages.isInMessage or self._reader.isInFrame
+
+    @property
+    def messagesReceived(self) -> int:
+        """How many messages have come whole."""
+        return self._messages.messagesReceived
 
     def feed(self, data: bytes) -> None:
         """
@@ -205,86 +182,6 @@ class Connection:
         if self.phase is not Phase.CLOSED:
             self._reader.resume()
 
-    def frameReceived(
-        self,
-        opcode: int,
-        fin: bool,
-        length: int,
-        payload: bytes,
-    ) -> None:
-        """Take a frame, or the beginning of one, from the reader."""
-        if opcode & codes.CONTROL:
-            self._controlReceived(opcode, payload)
-            return
-        if opcode == codes.CONTINUATION:
-            if self._opcode == _NO_MESSAGE:
-                raise ProtocolError("continuation of no message")
-        elif self._opcode != _NO_MESSAGE:
-            raise ProtocolError("a message inside a fragmented message")
-        else:
-            self._opcode = opcode
-        if length > self._octetLimit - self._declared:
-            raise MessageTooBig(
-                f"{self._declared + length} octets, limit {self._octetLimit}",
-            )
-        self._fragments += 1
-        if self._fragments > self._fragmentLimit:
-            raise MessageTooBig(
-                f"{self._fragments} fragments, limit {self._fragmentLimit}",
-            )
-        isWhole = fin and len(payload) == length and not self._declared
-        if isWhole and not self._isStreaming:
-            # Most messages: one frame, in one segment.
-            self._messageReceived(payload)
-            return
-        self._declared += length
-        self._isLastFrame = fin
-        self.payloadReceived(payload)
-
-    def payloadReceived(self, payload: bytes) -> None:
-        """Take more payload of the present frame from the reader."""
-        self._received += len(payload)
-        isLast = self._isLastFrame and self._received == self._declared
-        piece: str | bytes = payload
-        if self._opcode == codes.TEXT:
-            try:
-                piece = self._decoder.decode(payload, isLast)
-            except UnicodeDecodeError as error:
-                raise InvalidPayload(f"not UTF-8: {error.reason}") from None
-        if self._isStreaming:
-            if isLast:
-                self._forgetMessage()
-            if (piece or isLast) and self.phase is Phase.OPEN:
-                self._receiver.pieceReceived(piece, isLast)
-            return
-        self._payload += payload
-        if isLast:
-            self._messageReceived(bytes(self._payload))
-
-    def _messageReceived(self, payload: bytes) -> None:
-        """Hand a whole message over, unless we are closing."""
-        if self._opcode == codes.BINARY:
-            self._forgetMessage()
-            if self.phase is Phase.OPEN:
-                self._receiver.bytesReceived(payload)
-            return
-        try:
-            text = payload.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InvalidPayload(f"not UTF-8: {error.reason}") from None
-        self._forgetMessage()
-        if self.phase is Phase.OPEN:
-            self._receiver.textReceived(text)
-
-    def _forgetMessage(self) -> None:
-        """Be ready for the next message."""
-        self.messagesReceived += 1
-        self._opcode = _NO_MESSAGE
-        self._fragments = 0
-        if self._declared:
-            self._declared = self._received = 0
-            self._payload = bytearray()
-
     def _controlReceived(self, opcode: int, payload: bytes) -> None:
         """Take a control frame; 5.4: it may come between fragments."""
         if opcode == codes.CLOSE:
@@ -299,24 +196,36 @@ class Connection:
         else:
             self._receiver.pongReceived(payload)
 
+    def rest(self) -> None:
+        """Use less memory until the next message."""
+        if self._codec is not None and not self._messages.isInMessage:
+            self._codec.rest()
+
     # Sending
 
-    def sendText(self, text: str) -> None:
+    def sendText(self, text: str, choice: bool | None = None) -> None:
         """
         Send a text message; dropped unless open.
 
+        @param choice: to encode it or not, if there is a codec, whose choice
+            it is by default.
         @raise TypeError: C{text} is no C{str}.
         @raise ValueError: it has a surrogate, which is no UTF-8.
         """
-        self._sendMessage(codes.TEXT, _encoded(text))
+        self._sendMessage(codes.TEXT, _encoded(text), choice)
 
-    def sendBytes(self, data: bytes | bytearray | memoryview) -> None:
+    def sendBytes(
+        self,
+        data: bytes | bytearray | memoryview,
+        choice: bool | None = None,
+    ) -> None:
         """
         Send a bytes message; dropped unless open.
 
+        @param choice: as in L{sendText}.
         @raise TypeError: C{data} are no octets.
         """
-        self._sendMessage(codes.BINARY, _octets(data))
+        self._sendMessage(codes.BINARY, _octets(data), choice)
 
     def sendFragment(
         self,
@@ -344,7 +253,9 @@ class Connection:
         self._send(opcode if isFirst else codes.CONTINUATION, payload, isLast)
         # To write may call us: a message may begin, or the connection end.
         while self._held and not self.isSendingFragments:
-            self._write(self._held.popleft())
+            frame = self._held.popleft()
+            self.heldAmount -= len(frame)
+            self._write(frame)
 
     @property
     def isSendingFragments(self) -> bool:
@@ -378,7 +289,8 @@ class Connection:
         if self.phase is Phase.OPEN:
             # To write may call us: one Close frame, and nothing after it.
             self.phase = Phase.CLOSING
-            self._held.clear()
+            self._messages.dropAll()
+            self._forgetHeld()
             self._send(codes.CLOSE, payload)
 
     def fail(self, code: int, reason: str = "") -> None:
@@ -405,18 +317,29 @@ class Connection:
         wasOpen = self.phase is Phase.OPEN
         self.phase = Phase.CLOSED
         self._reader.pause()
-        self._held.clear()
+        self._forgetHeld()
         if wasOpen and lastWord is not None:
             self._send(codes.CLOSE, lastWord)
 
-    def _sendMessage(self, opcode: int, payload: bytes) -> None:
+    def _sendMessage(self, opcode: int, payload: bytes, choice: bool | None) -> None:
         """Send a message in one frame, or keep it until it may go."""
         if self.phase is not Phase.OPEN:
             return
+        if self._codec is not None:
+            encoded = self._codec.encode(payload, choice)
+            if encoded is not None:
+                opcode, payload = opcode | self._rsv, encoded
         if self.isSendingFragments or self._held:
-            self._held.append(self._frame(opcode, payload, fin=True))
+            frame = self._frame(opcode, payload, fin=True)
+            self._held.append(frame)
+            self.heldAmount += len(frame)
         else:
             self._send(opcode, payload)
+
+    def _forgetHeld(self) -> None:
+        """Forget the messages that wait for another one's end."""
+        self._held.clear()
+        self.heldAmount = 0
 
     def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
         """Send a frame."""

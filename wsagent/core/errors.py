@@ -67,3 +67,17 @@ class VersionNotSupported(HandshakeError):
     """The head is not HTTP/1.1."""
 
     status = 505
+
+
+class ProxyRefused(Exception):
+    """
+    A proxy made no way to the server.
+
+    @ivar status: an HTTP proxy's status; C{None} of other proxies, and of an
+        answer that could not be read.
+    """
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        """@param why: what the proxy said, or what is wrong with that."""
+        super().__init__(why)
+        self.status = status

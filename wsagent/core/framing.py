@@ -16,6 +16,7 @@ from .errors import ProtocolError
 from .masking import applyMask
 
 _NO_KEY = b""
+_FIRST = frozenset((codes.TEXT, codes.BINARY))
 _LARGEST = 0x7FFFFFFFFFFFFFFF
 
 
@@ -32,7 +33,8 @@ class FrameReceiver(Protocol):
         """
         A frame has begun, and often ended.
 
-        @param opcode: one of L{codes.OPCODES}.
+        @param opcode: one of L{codes.OPCODES}; with the reserved bit of an
+            extension, if it is set.
         @param fin: it is the last of its message.
         @param length: octets of the whole payload, at most 2**63 - 1 and not
             yet believed: the receiver's limits are its own.
@@ -65,10 +67,16 @@ class FrameReader:
         self,
         receiver: FrameReceiver,
         isMasked: bool,
+        rsv: int = 0,
     ) -> None:
-        """@param isMasked: frames come from a client."""
+        """
+        @param isMasked: frames come from a client.
+        @param rsv: the reserved bit that an extension may set on the first
+            frame of a message.
+        """
         self._receiver = receiver
         self._isMasked = isMasked
+        self._rsv = rsv
         self._backlog = b""
         self._remaining = 0
         self._key = _NO_KEY
@@ -81,9 +89,10 @@ class FrameReader:
         state: ReaderState,
         receiver: FrameReceiver,
         isMasked: bool,
+        rsv: int = 0,
     ) -> FrameReader:
         """Make a reader that goes on where another one's L{state} was taken."""
-        reader = cls(receiver, isMasked)
+        reader = cls(receiver, isMasked, rsv)
         reader._backlog, reader._remaining, reader._key, reader._isPaused = state
         return reader
 
@@ -172,7 +181,7 @@ class FrameReader:
                 if self._remaining:
                     self._key = _rotated(self._key, len(payload))
             offset = stop
-            receiver.frameReceived(first & 0x0F, first >= 0x80, length, payload)
+            receiver.frameReceived(first & 0x7F, first >= 0x80, length, payload)
         return offset
 
     def _continue(self, data: bytes) -> int:
@@ -193,8 +202,10 @@ class FrameReader:
         @see: RFC 6455 section 5.2, and 5.5 for control frames.
         """
         opcode = first & 0x0F
-        if first & 0x70:
-            raise ProtocolError(f"RSV bits {first >> 4 & 7}, negotiated: 0")
+        rsv = first & 0x70
+        if rsv and (rsv != self._rsv or opcode not in _FIRST):
+            allowed = self._rsv >> 4 if opcode in _FIRST else 0
+            raise ProtocolError(f"RSV bits {rsv >> 4}, negotiated: {allowed}")
         if opcode not in codes.OPCODES:
             raise ProtocolError(f"opcode {opcode}, which is reserved")
         if (second >= 0x80) != self._isMasked:

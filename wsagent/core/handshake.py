@@ -17,6 +17,7 @@ from typing import Final
 
 from . import codes, heads
 from .errors import HandshakeError, MethodNotAllowed, UpgradeRequired
+from .extensions import Codec, Extension, begin, offer
 from .heads import Headers, Pairs, RequestLine, StatusLine
 
 _key = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -30,7 +31,9 @@ _authority = re.compile(
     r"(?::(?P<port>[0-9]{0,5}))?",
 )
 _ASCII_FIELDS: Final = frozenset(("upgrade", "connection", "host", "origin"))
-_FRAMING_FIELDS: Final = frozenset(("connection", "content-length", "transfer-encoding"))
+_FRAMING_FIELDS: Final = frozenset(
+    ("connection", "content-length", "transfer-encoding")
+)
 _OWN_FIELDS: Final = _FRAMING_FIELDS | {"host", "upgrade"}
 
 
@@ -66,6 +69,8 @@ class Response:
     """All fields."""
     subprotocol: str | None
     """The server's choice from those offered."""
+    codec: Codec | None = None
+    """What the extension does that the server has accepted."""
 
 
 def acceptKey(key: bytes) -> bytes:
@@ -122,10 +127,16 @@ def readRequest(start: RequestLine, headers: Headers, peer: object = None) -> Re
     )
 
 
-def renderAcceptance(request: Request, subprotocol: str | None, fields: Pairs) -> bytes:
+def renderAcceptance(
+    request: Request,
+    subprotocol: str | None,
+    fields: Pairs,
+    extension: str | None = None,
+) -> bytes:
     """
     Write the 101 that accepts a request.
 
+    @param extension: from L{extensions.negotiate}.
     @param fields: more fields to send.
     @raise ValueError: the subprotocol was not offered, a field is the
         handshake's own, or cannot be sent.
@@ -140,6 +151,8 @@ def renderAcceptance(request: Request, subprotocol: str | None, fields: Pairs) -
             offered = ", ".join(request.offeredSubprotocols) or "none"
             raise ValueError(f"subprotocol {subprotocol!r}, offered: {offered}")
         own.append(("Sec-WebSocket-Protocol", subprotocol))
+    if extension is not None:
+        own.append(("Sec-WebSocket-Extensions", extension))
     return heads.renderHead(heads.renderStatus(101), own + _checked(fields))
 
 
@@ -171,6 +184,7 @@ def renderRequest(
     key: bytes,
     subprotocols: Sequence[str] = (),
     fields: Pairs = (),
+    extensions: Sequence[Extension] = (),
 ) -> bytes:
     """
     Write a client's request.
@@ -180,6 +194,7 @@ def renderRequest(
     @param key: from L{newKey}.
     @param subprotocols: in order of preference.
     @param fields: more fields to send, as C{Origin}.
+    @param extensions: to offer.
     @raise ValueError: an argument cannot be sent.
     @see: RFC 6455 section 4.1.
     """
@@ -199,6 +214,8 @@ def renderRequest(
             raise ValueError(f"subprotocol {subprotocol!r}, allowed: an HTTP token")
     if subprotocols:
         own.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))
+    if extensions:
+        own.append(("Sec-WebSocket-Extensions", offer(extensions)))
     return heads.renderHead(f"GET {target} HTTP/1.1", own + _checked(fields))
 
 
@@ -207,6 +224,7 @@ def readResponse(
     headers: Headers,
     key: bytes,
     offeredSubprotocols: Sequence[str] = (),
+    offeredExtensions: Sequence[Extension] = (),
 ) -> Response:
     """
     Check a server's response against what was asked.
@@ -223,13 +241,12 @@ def readResponse(
         raise HandshakeError("Upgrade is not only websocket")
     if headers.single("sec-websocket-accept") != acceptKey(key):
         raise HandshakeError("Sec-WebSocket-Accept does not answer the key")
-    if "sec-websocket-extensions" in headers:
-        raise HandshakeError("an extension that was not offered")
+    codec = begin(headers.get("sec-websocket-extensions"), offeredExtensions)
     chosen = headers.single("sec-websocket-protocol")
     subprotocol = None if chosen is None else chosen.decode("ascii")
     if subprotocol is not None and subprotocol not in offeredSubprotocols:
         raise HandshakeError("a subprotocol that was not offered")
-    return Response(headers, subprotocol)
+    return Response(headers, subprotocol, codec)
 
 
 def _refuseBody(headers: Headers) -> None:

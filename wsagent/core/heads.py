@@ -8,6 +8,7 @@ readers could understand differently is how requests are smuggled.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -272,6 +273,19 @@ def renderHead(start: str, fields: Pairs) -> bytes:
             raise ValueError(f"field name {name!r}, allowed: an HTTP token")
         lines.append(name.encode("ascii") + b": " + _sendable(name, text))
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def basicCredentials(user: str, password: str) -> str:
+    """
+    Write Basic credentials.
+
+    @raise ValueError: there is a colon in C{user}, or a control character.
+    @see: RFC 7617.
+    """
+    text = f"{user}:{password}"
+    if ":" in user or not text.isprintable():
+        raise ValueError("user, allowed: printable characters but a colon")
+    return "Basic " + b64encode(text.encode()).decode("ascii")
 
 
 def renderStatus(status: int) -> str:

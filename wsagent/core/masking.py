@@ -8,6 +8,14 @@ from __future__ import annotations
 
 import os
 
+_POOL_SIZE = 256
+"""Keys that are drawn from the system at once: a call of it costs more than a key."""
+
+_pool: list[bytes] = []
+
+# A child would use the keys that its parent is going to use.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_pool.clear)
+
 
 def applyMask(payload: bytes, key: bytes) -> bytes:
     """
@@ -29,9 +37,14 @@ def applyMask(payload: bytes, key: bytes) -> bytes:
 
 def newKey() -> bytes:
     """
-    Make a masking key that no observer can guess.
+    Make a masking key that no observer can guess, and that is used once.
 
     @return: 4 octets.
     @see: RFC 6455 section 5.3, "a strong source of entropy".
     """
-    return os.urandom(4)
+    try:
+        return _pool.pop()
+    except IndexError:
+        octets = os.urandom(4 * _POOL_SIZE)
+        _pool.extend(octets[i : i + 4] for i in range(4, len(octets), 4))
+        return octets[:4]

@@ -1,0 +1,4 @@
+from wsagent import WebSocketProtocol
+
+class Mine(WebSocketProtocol):
+    pass

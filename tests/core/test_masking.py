@@ -1,0 +1,95 @@
+"""Masking."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+import wsagent
+from wsagent.core import masking
+
+from .notation import KEY, masked, row
+
+LENGTHS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 125, 699, 700, 701, 702, 703, 704, 4099)
+
+
+class MaskingTests(SynchronousTestCase):
+    """Tests for L{masking}."""
+
+    def test_example(self) -> None:
+        """The masked "Hello" of RFC 6455 section 5.7 is as printed there."""
+        octets = bytes.fromhex("7f9f4d5158")
+        self.assertEqual(masking.applyMask(b"Hello", KEY), octets)
+        self.assertEqual(masking.applyMask(octets, KEY), b"Hello")
+
+    def test_lengths(self) -> None:
+        """Payloads of all lengths, short and long, are masked octet by octet."""
+        for length in LENGTHS:
+            for key in (KEY, bytes(4), b"\xff" * 4, b"\0\0\0\1", b"\x80\0\0\0"):
+                with row((length, key)):
+                    payload = bytes(i * 7 % 256 for i in range(length))
+                    found = masking.applyMask(payload, key)
+                    self.assertEqual(found, masked(payload, key))
+                    self.assertEqual(masking.applyMask(found, key), payload)
+                    self.assertIs(type(found), bytes)
+
+    @given(st.binary(max_size=1500), st.binary(min_size=4, max_size=4))
+    def test_octetByOctet(self, payload: bytes, key: bytes) -> None:
+        """Any payload is XORed with any key, repeated."""
+        self.assertEqual(masking.applyMask(payload, key), masked(payload, key))
+
+    def test_keyLength(self) -> None:
+        """A key of other than 4 octets is refused."""
+        for key in (b"", b"abc", b"abcde", b"abcdefgh"):
+            with row(key):
+                self.assertRaises(ValueError, masking.applyMask, b"payload", key)
+
+    def test_newKey(self) -> None:
+        """Keys have 4 octets from the system's own source, each used once."""
+        drawn = bytearray()
+
+        def urandom(octets: int) -> bytes:
+            start = len(drawn)
+            drawn.extend(hashlib.shake_128(b"%d" % start).digest(octets))
+            return bytes(drawn[start:])
+
+        self.patch(os, "urandom", urandom)
+        self.patch(masking, "_pool", [])
+        keys = [masking.newKey() for _ in range(1000)]
+        self.assertEqual({len(key) for key in keys}, {4})
+        self.assertEqual(len(set(keys)), 1000)
+        source = {bytes(drawn[i : i + 4]) for i in range(0, len(drawn), 4)}
+        self.assertLessEqual(set(keys), source)
+
+    def test_fork(self) -> None:
+        """C27: a process and its fork draw different keys."""
+        program = (
+            "import os\n"
+            "from wsagent.core.masking import newKey\n"
+            "newKey()\n"
+            "isChild = not os.fork()\n"
+            "keys = [newKey().hex() + '\\n' for _ in range(300)]\n"
+            "os.write(1, ''.join(keys).encode())\n"
+            "isChild or os.wait()\n"
+        )
+        found = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            check=True,
+            cwd=Path(wsagent.__file__).parents[1],
+            text=True,
+        )
+        keys = found.stdout.split()
+        self.assertEqual(len(keys), 600)
+        self.assertGreater(len(set(keys)), 590)
+
+    def test_onlyOctets(self) -> None:
+        """What is no octets is refused, not masked."""
+        for payload in ("text", None, 5):
+            with row(payload):
+                self.assertRaises(TypeError, masking.applyMask, payload, KEY)

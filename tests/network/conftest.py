@@ -1,0 +1,148 @@
+"""Servers, in a process of their own or in this one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+
+import pytest
+import pytest_twisted
+from twisted.logger import globalLogPublisher
+
+from .dialled import Dialled
+from .inside import Listening, pause
+from .process import LOCAL, Server
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Give what starts servers; all are stopped, and had no trouble."""
+    servers = []
+
+    def startServer(*command, **keywords):
+        servers.append(Server(tmp_path, *command, **keywords))
+        return servers[-1]
+
+    yield startServer
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Give a running demo that several tests share."""
+    folder = tmp_path_factory.mktemp("demo")
+    server = Server(folder, "--port", LOCAL, "--subprotocol", "foo")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Make a self-signed certificate, and give the end of an endpoint."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    folder = tmp_path_factory.mktemp("certificate")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.timezone.utc)
+    day = dt.timedelta(days=1)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            pem,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+    )
+    (folder / "certificate.pem").write_bytes(signed.public_bytes(pem))
+    return f"privateKey={folder}/key.pem:certKey={folder}/certificate.pem"
+
+
+@pytest.fixture
+def failures():
+    """Give the failures that were logged; in the end there are none."""
+    noted = []
+
+    def note(event):
+        if "log_failure" in event:
+            noted.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(note)
+    yield noted
+    # What a Deferred had nobody to tell, it logs now.
+    gc.collect()
+    globalLogPublisher.removeObserver(note)
+    assert noted == []
+
+
+@pytest_twisted.async_yield_fixture
+async def listen(failures):  # noqa: ARG001 - it outlives this one
+    """Give what listens in this process; in the end nothing is left behind."""
+    from twisted.internet import reactor
+
+    listening = []
+    before = set(reactor.getDelayedCalls())
+
+    async def startListening(*application, **settings) -> Listening:
+        listening.append(Listening(*application, **settings))
+        await listening[-1].listen()
+        return listening[-1]
+
+    yield startListening
+    for each in listening:
+        await each.stop()
+    # The pause of the waiting itself is over, or not quite.
+    await pause(0)
+    assert [call for call in reactor.getDelayedCalls() if call not in before] == []
+
+
+def pytest_configure(config):
+    """Declare the mark of what is slow, to be left out with C{-m "not packaging"}."""
+    config.addinivalue_line("markers", "packaging: installs the package")
+
+
+@pytest_twisted.async_yield_fixture
+async def ports():
+    """Give what listens with a factory; all stop in the end."""
+    from twisted.internet import reactor
+    from twisted.internet.endpoints import serverFromString
+
+    listening = []
+
+    async def listen(factory, where="tcp:0:interface=127.0.0.1"):
+        port = await serverFromString(reactor, where).listen(factory)
+        listening.append(port)
+        return getattr(port.getHost(), "port", None)
+
+    yield listen
+    for port in listening:
+        await port.stopListening()
+
+
+@pytest.fixture
+def dial():
+    """Give what connects a client with the reactor."""
+    from twisted.internet import reactor
+
+    from wsagent import connect
+
+    def dialled(url, made=Dialled, **how):
+        return connect(reactor, url, made, **how)
+
+    return dialled

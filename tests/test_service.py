@@ -1,0 +1,179 @@
+"""L{wsagent.service}: ports that listen, and connections that are drained."""
+
+from twisted.application.service import IService
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from wsagent.server import WebSocketServerFactory
+from wsagent.service import CannotStart, WebSocketService
+from wsagent.testing import connected
+
+from .agents import Noting
+
+
+@implementer(IListeningPort)
+class MemoryPort:
+    """A port in memory."""
+
+    def __init__(self, number):
+        """It listens."""
+        self.number = number
+        self.stopping = None
+
+    def startListening(self):
+        """It does from the start."""
+
+    def stopListening(self):
+        """Give what the test fires once the port is closed."""
+        self.stopping = Deferred()
+        return self.stopping
+
+    def getHost(self):
+        """Name the port."""
+        return IPv4Address("TCP", "192.0.2.2", self.number)
+
+
+@implementer(IStreamServerEndpoint)
+class MemoryEndpoint:
+    """An endpoint in memory, that listens when the test says so."""
+
+    def __init__(self):
+        """Nobody wants to listen yet."""
+        self.listening = []
+        self.cancelled = []
+        self.factories = []
+
+    def listen(self, protocolFactory):
+        """Keep the factory."""
+        self.factories.append(protocolFactory)
+        self.listening.append(Deferred(self.cancelled.append))
+        return self.listening[-1]
+
+
+class ServiceTests(SynchronousTestCase):
+    """L{WebSocketService}."""
+
+    def setUp(self):
+        """Make a service with two endpoints in memory."""
+        self.reactor = MemoryReactorClock()
+        self.factory = WebSocketServerFactory(Noting, reactor=self.reactor)
+        self.endpoints = [MemoryEndpoint(), MemoryEndpoint()]
+        self.service = WebSocketService(self.factory, self.endpoints)
+
+    def make(self, *descriptions):
+        """Make a service as C{twistd} would, on a reactor in memory."""
+        endpoints = [serverFromString(self.reactor, each) for each in descriptions]
+        return WebSocketService(self.factory, endpoints)
+
+    def test_interface(self):
+        """It is a service."""
+        verifyObject(IService, self.service)
+
+    def test_listens(self):
+        """Started, it listens on each endpoint, once."""
+        service = self.make("tcp:8001:interface=127.0.0.1", "unix:/tmp/ws.sock")
+        service.privilegedStartService()
+        service.startService()
+        ((port, factory, _, interface),) = self.reactor.tcpServers
+        self.assertEqual((port, interface), (8001, "127.0.0.1"))
+        self.assertIs(factory, self.factory)
+        ((name, factory, *_),) = self.reactor.unixServers
+        self.assertEqual(name, "/tmp/ws.sock")
+        self.assertTrue(service.running)
+
+    def test_notPrivileged(self):
+        """It listens too if nobody starts it while privileged."""
+        service = self.make("tcp:8001")
+        service.startService()
+        self.assertEqual(len(self.reactor.tcpServers), 1)
+
+    def test_log(self):
+        """The log says where it listens."""
+        with capturedLogs() as events:
+            self.service.startService()
+            self.endpoints[0].listening[0].callback(MemoryPort(8001))
+            self.endpoints[1].listening[0].callback(MemoryPort(8002))
+        lines = [event["log_format"].format(**event) for event in events]
+        self.assertEqual(
+            lines, ["listening on 192.0.2.2:8001", "listening on 192.0.2.2:8002"]
+        )
+
+    def test_cannotStart(self):
+        """A port that is not to be had is a L{CannotStart} of one line."""
+
+        class Refusing(MemoryReactorClock):
+            def listenTCP(self, port, *arguments, **options):
+                error = OSError(98, "Address already in use")
+                raise CannotListenError("127.0.0.1", port, error)
+
+        self.reactor = Refusing()
+        for start in ("privilegedStartService", "startService"):
+            service = self.make("tcp:8001")
+            with self.assertRaises(CannotStart) as caught:
+                getattr(service, start)()
+            self.assertEqual(
+                str(caught.exception),
+                "wsagent: Couldn't listen on 127.0.0.1:8001: "
+                "[Errno 98] Address already in use.",
+            )
+            self.assertIsInstance(caught.exception, SystemExit)
+            self.assertEqual(caught.exception.code, str(caught.exception))
+
+    def test_stop(self):
+        """Stopped, its ports are closed, then its connections, and then it is done."""
+        self.service.startService()
+        ports = [MemoryPort(1), MemoryPort(2)]
+        for endpoint, port in zip(self.endpoints, ports, strict=True):
+            endpoint.listening[0].callback(port)
+        peer = connected(self.factory)
+        stopped = self.service.stopService()
+        self.assertFalse(self.service.running)
+        self.assertIsNone(ports[1].stopping)
+        ports[0].stopping.callback(None)
+        self.assertIsNone(peer.closed)
+        ports[1].stopping.callback(None)
+        self.assertNoResult(stopped)
+        self.assertEqual(peer.closed, (1001, ""))
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stopDeadline(self):
+        """A stop takes no longer than C{drainTimeout}."""
+        service = self.make()
+        service.startService()
+        peer = connected(self.factory)
+        peer.pauseReading()
+        peer.transport.disconnecting = False
+        stopped = service.stopService()
+        self.reactor.advance(29)
+        peer.pump()
+        self.reactor.advance(1)
+        peer.pump()
+        self.successResultOf(stopped)
+
+    def test_stopWhileStarting(self):
+        """An endpoint that does not listen yet is given up."""
+        self.service.startService()
+        stopped = self.service.stopService()
+        for endpoint in self.endpoints:
+            self.assertEqual(endpoint.cancelled, endpoint.listening)
+        self.successResultOf(stopped)
+
+    def test_stopUnstarted(self):
+        """A service that was not started can be stopped."""
+        self.successResultOf(self.service.stopService())
+
+    def test_startAgain(self):
+        """A service that was stopped can be started again."""
+        self.service.startService()
+        self.successResultOf(self.service.stopService())
+        self.service.startService()
+        self.assertEqual([len(each.listening) for each in self.endpoints], [2, 2])

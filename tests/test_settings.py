@@ -1,0 +1,105 @@
+"""L{wsagent.settings}."""
+
+from dataclasses import FrozenInstanceError, fields
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsagent.settings import Settings
+
+NOT_COUNTS = (0, -1, 1.0, True, "1", float("inf"))
+NOT_SECONDS = (0, -1, True, "1", float("inf"), float("nan"))
+NOT_FLAGS = (0, 1, None, "yes")
+
+# field: what is allowed, what is not, how that is said
+RULES = {
+    "messageLimit": ((1, None), NOT_COUNTS, "a whole number from 1, or None"),
+    "fragmentLimit": ((1, None), NOT_COUNTS, "a whole number from 1, or None"),
+    "headLimit": ((64,), (*NOT_COUNTS, 63, None), "a whole number from 64"),
+    "handshakeTimeout": ((0.1, 3), (*NOT_SECONDS, None), "seconds over 0"),
+    "pingInterval": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
+    "pingTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
+    "closeTimeout": ((0.1, 3), (*NOT_SECONDS, None), "seconds over 0"),
+    "idleTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
+    "messageTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
+    "sendHighWater": (
+        (65_536,),
+        (*NOT_COUNTS, 65_535, None),
+        "a whole number from 65536",
+    ),
+    "sendLimit": ((1, None), NOT_COUNTS, "a whole number from 1, or None"),
+    "sendTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
+    "drainTimeout": ((0.1, 3), (*NOT_SECONDS, None), "seconds over 0"),
+    "origins": (
+        (None, (), ("*", "null", "https://example.com")),
+        (
+            "https://example.com",
+            ["https://example.com"],
+            ("example.com",),
+            ("https://example.com/",),
+            (b"https://example.com",),
+        ),
+        "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
+    ),
+    "requireOrigin": ((True, False), NOT_FLAGS, "True or False"),
+    "isStreaming": ((True, False), NOT_FLAGS, "True or False"),
+}
+
+
+class SettingsTests(SynchronousTestCase):
+    """L{Settings} is a value that is always right."""
+
+    def test_defaults(self):
+        """The defaults are those that are documented."""
+        self.assertEqual(
+            [getattr(Settings(), name) for name in RULES],
+            [
+                1_048_576,
+                131_072,
+                8192,
+                5,
+                20,
+                20,
+                5,
+                None,
+                None,
+                65_536,
+                1_048_576,
+                20,
+                30,
+                None,
+                False,
+                False,
+            ],
+        )
+
+    def test_allFields(self):
+        """Every field has a rule, but for those of an extension."""
+        names = {each.name for each in fields(Settings)}
+        self.assertLessEqual(set(RULES), names)
+        for each in fields(Settings):
+            self.assertIn("rule", each.metadata, each.name)
+
+    def test_allowed(self):
+        """What a field allows is kept as it is."""
+        for name, (values, _, _) in RULES.items():
+            for value in values:
+                self.assertEqual(getattr(Settings(**{name: value}), name), value)
+
+    def test_notAllowed(self):
+        """What a field does not allow is named, with the field and its rule."""
+        for name, (_, values, allowed) in RULES.items():
+            for value in values:
+                with self.assertRaises(ValueError, msg=f"{name} {value!r}") as caught:
+                    Settings(**{name: value})
+                self.assertEqual(
+                    str(caught.exception),
+                    f"{name}: {value!r}, allowed: {allowed}",
+                )
+
+    def test_frozen(self):
+        """Settings are equal by value, can be hashed, and cannot be changed."""
+        settings = Settings(messageLimit=5)
+        self.assertEqual(settings, Settings(messageLimit=5))
+        self.assertEqual(hash(settings), hash(Settings(messageLimit=5)))
+        with self.assertRaises(FrozenInstanceError):
+            settings.messageLimit = 6

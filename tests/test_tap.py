@@ -1,0 +1,292 @@
+"""L{wsagent.tap}: what C{twistd wsagent} understands."""
+
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+from twisted.application.service import IServiceMaker
+from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
+from twisted.plugin import IPlugin, getPlugins
+from twisted.plugins import wsagent_plugin
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from wsagent import demo, tap
+from wsagent.protocol import WebSocketProtocol
+from wsagent.service import WebSocketService
+from wsagent.settings import Settings
+from wsagent.tap import Options, makeService
+from wsagent.testing import connected, upgradeRequest
+
+OWN_CLASS = """\
+from wsagent import WebSocketProtocol
+
+class Mine(WebSocketProtocol):
+    pass
+"""
+
+
+def parsed(*arguments):
+    """Read a command line."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options
+
+
+class OptionsTests(SynchronousTestCase):
+    """What is told, and what is made of it."""
+
+    def setUp(self):
+        """Leave modules, and where they are found, as they were."""
+        self.patch(sys, "path", list(sys.path))
+
+    def inFolder(self, **sources):
+        """Make the current folder one with these modules."""
+        folder = FilePath(self.mktemp())
+        folder.makedirs()
+        for name, source in sources.items():
+            folder.child(f"{name}.py").setContent(source.encode())
+            self.addCleanup(sys.modules.pop, name, None)
+        before = Path.cwd()
+        self.addCleanup(lambda: os.chdir(before))
+        os.chdir(folder.path)
+
+    def test_default(self):
+        """Told nothing, it is the demo on port 8001, with the default settings."""
+        options = parsed()
+        self.assertEqual(options.settings, Settings())
+        (endpoint,) = options.endpoints
+        self.assertIsInstance(endpoint, TCP4ServerEndpoint)
+        self.assertEqual(endpoint._port, 8001)
+        factory = options.makeFactory()
+        self.assertEqual(
+            factory.subprotocols, ("lws-mirror-protocol", "dumb-increment-protocol")
+        )
+        self.assertIs(factory._maker, demo.Echo)
+
+    def test_port(self):
+        """C{--port} is a number or an endpoint, and may be repeated."""
+        endpoints = parsed(
+            "--port", "0", "--port=65535", "--port", "unix:/tmp/ws.sock"
+        ).endpoints
+        self.assertEqual([each._port for each in endpoints[:2]], [0, 65535])
+        self.assertIsInstance(endpoints[2], UNIXServerEndpoint)
+        (endpoint,) = parsed("--port", "tcp:8002:interface=127.0.0.1").endpoints
+        self.assertEqual((endpoint._port, endpoint._interface), (8002, "127.0.0.1"))
+
+    def test_app(self):
+        """C{--app} names a class by its module, with a colon or a dot."""
+        for name in ("wsagent.demo:Increment", "wsagent.demo.Increment"):
+            factory = parsed("--app", name).makeFactory()
+            self.assertIs(factory._maker, demo.Increment)
+            self.assertEqual(factory.subprotocols, ())
+
+    def test_appFromFolder(self):
+        """An application is found in the current folder, behind all else."""
+        self.inFolder(wsagent_mine=OWN_CLASS, json="raise RuntimeError")
+        factory = parsed("--app", "wsagent_mine:Mine").makeFactory()
+        self.assertEqual(factory._maker.__name__, "Mine")
+        parsed("--app", "wsagent_mine.Mine")
+        self.assertEqual(sys.path.count(str(Path.cwd())), 1)
+        self.assertEqual(sys.path[-1], str(Path.cwd()))
+
+    def test_subprotocol(self):
+        """C{--subprotocol} is spoken by the application, or by a class of its own."""
+        factory = parsed(
+            "--app=wsagent.demo:Echo",
+            "--subprotocol=b",
+            "--subprotocol=a=wsagent.demo:Increment",
+        ).makeFactory()
+        self.assertEqual(factory.subprotocols, ("b", "a"))
+        self.assertEqual(factory._makers, {"b": demo.Echo, "a": demo.Increment})
+        self.assertIs(factory._maker, demo.Echo)
+
+    def test_subprotocolOfDemo(self):
+        """Without an application, the demo echoes under other names too."""
+        factory = parsed("--subprotocol=mine").makeFactory()
+        self.assertEqual(
+            factory.subprotocols,
+            ("lws-mirror-protocol", "dumb-increment-protocol", "mine"),
+        )
+        request = upgradeRequest("/", ["mine"])
+        peer = connected(factory, request=request)
+        self.addCleanup(peer.vanish)
+        peer.sendTextMessage("x")
+        self.assertEqual(peer.received, ["x"])
+        self.assertEqual(peer.agent.subprotocol, "mine")
+
+    def test_origin(self):
+        """C{--origin} may be repeated."""
+        options = parsed("--origin", "https://a", "--origin=null", "--origin", "*")
+        self.assertEqual(options.settings.origins, ("https://a", "null", "*"))
+
+    def test_settings(self):
+        """Each other option is a field of the settings."""
+        arguments = {
+            "message-limit": ("messageLimit", "5", 5),
+            "fragment-limit": ("fragmentLimit", "none", None),
+            "head-limit": ("headLimit", "100", 100),
+            "handshake-timeout": ("handshakeTimeout", "0.5", 0.5),
+            "ping-interval": ("pingInterval", "none", None),
+            "ping-timeout": ("pingTimeout", "7", 7.0),
+            "close-timeout": ("closeTimeout", "8.", 8.0),
+            "idle-timeout": ("idleTimeout", "9", 9.0),
+            "send-limit": ("sendLimit", "10", 10),
+            "drain": ("drainTimeout", ".5", 0.5),
+        }
+        self.assertEqual(set(arguments), {each.option for each in tap._SETTINGS})
+        expected = {field: value for field, _, value in arguments.values()}
+        told = [f"--{name}={text}" for name, (_, text, _) in arguments.items()]
+        self.assertEqual(parsed(*told).settings, Settings(**expected))
+
+    def test_compress(self):
+        """C{--compress} turns compression on, with its defaults."""
+        self.assertIsNone(parsed().settings.compression)
+        self.assertIsNotNone(parsed("--compress").settings.compression)
+
+    def test_wrong(self):
+        """A wrong value is one line with the option, the value and what is allowed."""
+        endpoint = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
+        subclass = "a subclass of wsagent.WebSocketProtocol"
+        count = "a whole number from 1, or none"
+        notInt = "invalid literal for int() with base 10"
+        for option, value, allowed in (
+            ("port", "65536", f"allowed: {endpoint}"),
+            ("port", "9" * 5000, f"allowed: {endpoint}"),
+            (
+                "port",
+                "-1",
+                f"ValueError: Unknown endpoint type: '-1'; allowed: {endpoint}",
+            ),
+            (
+                "port",
+                "nosuch:1",
+                f"ValueError: Unknown endpoint type: 'nosuch'; allowed: {endpoint}",
+            ),
+            (
+                "port",
+                "tcp:x",
+                f"ValueError: {notInt}: 'x'; allowed: {endpoint}",
+            ),
+            ("app", "Echo", "allowed: module:Class"),
+            ("app", "wsagent.demo:", "allowed: module:Class"),
+            ("app", ":Echo", "allowed: module:Class"),
+            ("app", "json:JSONDecoder", f"allowed: {subclass}"),
+            ("app", "json:dumps", f"allowed: {subclass}"),
+            (
+                "app",
+                "nosuch_module:Echo",
+                "ModuleNotFoundError: No module named 'nosuch_module'",
+            ),
+            (
+                "app",
+                "wsagent.demo:Nosuch",
+                "AttributeError: module 'wsagent.demo' has no attribute 'Nosuch'",
+            ),
+            ("subprotocol", "a,b", "allowed: an HTTP token"),
+            ("subprotocol", "=wsagent.demo:Echo", "allowed: an HTTP token"),
+            ("subprotocol", "a=Echo", "allowed: module:Class"),
+            ("subprotocol", "a=", "allowed: module:Class"),
+            ("subprotocol", "a=json:dumps", f"allowed: {subclass}"),
+            (
+                "origin",
+                "example.com",
+                "allowed: such as https://example.com, null or *",
+            ),
+            ("message-limit", "0", f"allowed: {count}"),
+            ("message-limit", "1.5", f"allowed: {count}"),
+            ("message-limit", "1e3", f"allowed: {count}"),
+            ("message-limit", "+5", f"allowed: {count}"),
+            ("message-limit", "1_000", f"allowed: {count}"),
+            ("message-limit", "\u0665", f"allowed: {count}"),
+            ("message-limit", "", f"allowed: {count}"),
+            ("fragment-limit", "-1", f"allowed: {count}"),
+            ("head-limit", "63", "allowed: a whole number from 64"),
+            ("head-limit", "none", "allowed: a whole number from 64"),
+            ("handshake-timeout", "0", "allowed: seconds over 0"),
+            ("handshake-timeout", "inf", "allowed: seconds over 0"),
+            ("handshake-timeout", "9" * 400, "allowed: seconds over 0"),
+            ("ping-interval", "never", "allowed: seconds over 0, or none"),
+            ("ping-timeout", "nan", "allowed: seconds over 0, or none"),
+            ("close-timeout", "none", "allowed: seconds over 0"),
+            ("idle-timeout", "1.2.3", "allowed: seconds over 0, or none"),
+            ("send-limit", "0", f"allowed: {count}"),
+            ("drain", ".", "allowed: seconds over 0"),
+        ):
+            with self.assertRaises(SystemExit, msg=(option, value)) as caught:
+                parsed(f"--{option}={value}")
+            self.assertEqual(
+                caught.exception.code, f"wsagent: --{option} {value}: {allowed}"
+            )
+
+    def test_brokenModule(self):
+        """An application whose module raises is one line, whatever it says."""
+        self.inFolder(wsagent_broken="raise RuntimeError('one\\ntwo')")
+        with self.assertRaises(SystemExit) as caught:
+            parsed("--app", "wsagent_broken:Mine")
+        self.assertEqual(
+            caught.exception.code,
+            "wsagent: --app wsagent_broken:Mine: RuntimeError: one",
+        )
+
+    def test_noOption(self):
+        """What is no option, or lacks its value, is one line as well."""
+        for arguments, said in (
+            (["extra"], "extra: allowed: options only"),
+            (["--nonsense"], "option --nonsense not recognized"),
+            (["--port"], "option --port requires argument"),
+        ):
+            with self.assertRaises(SystemExit) as caught:
+                parsed(*arguments)
+            self.assertEqual(caught.exception.code, f"wsagent: {said}")
+
+    def test_help(self):
+        """The help names every option, with its unit and its default."""
+        output = io.StringIO()
+        self.patch(sys, "stdout", output)
+        with self.assertRaises(SystemExit) as caught:
+            parsed("--help")
+        self.assertIn(caught.exception.code, (0, None))
+        text = re.sub(r"\s+", " ", output.getvalue())
+        for said in (
+            "octets in one message [default: 1048576]",
+            "seconds between pings [default: 20]",
+            "seconds without a message [default: none]",
+            "may be repeated [default: 8001].",
+            "--app=",
+            "--subprotocol=",
+            "--origin=",
+        ):
+            self.assertIn(said, text)
+        for each in tap._SETTINGS:
+            self.assertIn(f"--{each.option}=", text)
+
+
+class ServiceTests(SynchronousTestCase):
+    """L{makeService}, and the plugin that names it."""
+
+    def test_makeService(self):
+        """The service has the factory and the endpoints that were described."""
+        options = parsed("--port=0", "--app=wsagent.demo:Echo", "--head-limit=100")
+        service = makeService(options)
+        self.assertIsInstance(service, WebSocketService)
+        self.assertEqual(service.factory.settings, Settings(headLimit=100))
+        self.assertEqual(service._endpoints, options.endpoints)
+
+    def test_plugin(self):
+        """C{twistd} finds the plugin, which makes the service."""
+        maker = wsagent_plugin.wsagent
+        verifyObject(IServiceMaker, maker)
+        verifyObject(IPlugin, maker)
+        self.assertEqual(maker.tapname, "wsagent")
+        self.assertIs(maker.options, Options)
+        self.assertIs(maker.makeService, makeService)
+        names = [each.tapname for each in getPlugins(IServiceMaker)]
+        self.assertEqual(names.count("wsagent"), 1)
+
+    def test_default(self):
+        """The default application is a protocol as any other."""
+        self.assertTrue(issubclass(demo.Echo, WebSocketProtocol))

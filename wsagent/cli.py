@@ -1,0 +1,238 @@
+"""The C{wsagent} command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any, NoReturn
+
+from . import blocking
+from .core.deflate import Compression
+from .core.errors import HandshakeError
+from .core.heads import isToken
+from .errors import ConnectionRejected
+from .settings import Settings
+from .talk import COMMANDS, Talk, fail, milliseconds
+from .terminal import Pipe, Terminal, escaped
+from .urls import parseURL
+
+_HELP = """\
+Talk to a WebSocket.
+
+In a terminal: a line that is typed is sent as a text message; what comes
+appears above it, bytes messages in hex behind a #.  /help shows commands.
+
+In pipes: each line of input is one text message, each message one line of
+output, bytes messages in hex.  At the end of input it waits for the pong of
+a last ping, then --wait SECONDS for answers, and closes.
+"""
+
+_STATUS = """\
+exit status:
+  0    closed with 1000, 1001 or no code, or by you with any code
+  1    refused or not reached, connection lost, or closed by the server
+       with another code
+  2    an option, the URL or a line of input is wrong
+  130  Ctrl-C; the connection was closed with 1000
+
+example: echo hi | wsagent connect ws://localhost:8001/
+"""
+
+
+_IS = " [default: %(default)s]"
+_WAIT = "for answers after the end of input; none: until the server closes"
+_LIMIT = "in one message that comes; none: without limit"
+_BINARY = """each line is a bytes message, in hex or as it is; raw also writes
+bytes messages as they come, unless to a terminal"""
+_CACERT = "trust these certificates (PEM), not the system's"
+_INSECURE = """do not verify the server's certificate: who stands between can
+read and change everything"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it."""
+        self.exit(2, f"wsagent: {escaped(message.removeprefix('argument '))}\n")
+
+
+def _allowed(value: str, what: str) -> argparse.ArgumentTypeError:
+    """Make the error for a value that is not allowed."""
+    return argparse.ArgumentTypeError(f"{value!r}, allowed: {what}")
+
+
+def _url(text: str) -> str:
+    """Check a URL."""
+    try:
+        parseURL(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("URL ")) from None
+    return text
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Read one field of the request."""
+    name, colon, value = text.partition(":")
+    if not colon or not isToken(name.encode("utf-8", "surrogateescape")):
+        raise _allowed(text, "'Name: value'")
+    return name, value.strip()
+
+
+def _seconds(text: str) -> float:
+    """Read a time over 0."""
+    with suppress(ValueError):
+        if 0 < (value := float(text)) < float("inf"):
+            return value
+    raise _allowed(text, "seconds over 0")
+
+
+def _wait(text: str) -> float | None:
+    """Read a time from 0, or C{none}."""
+    with suppress(argparse.ArgumentTypeError):
+        return {"none": None, "0": 0}[text] if text in ("none", "0") else _seconds(text)
+    raise _allowed(text, "seconds from 0, or none")
+
+
+def _octets(text: str) -> int | None:
+    """Read a size, or C{none}."""
+    if text != "none" and not (text.isascii() and text.isdigit() and int(text)):
+        raise _allowed(text, "a whole number from 1, or none")
+    return None if text == "none" else int(text)
+
+
+def _authorities(path: str) -> ssl.SSLContext:
+    """Read whom to trust."""
+    try:
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        why = "no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+        raise _allowed(path, f"a PEM file of certificates ({why})") from None
+
+
+def _anybody() -> ssl.SSLContext:
+    """Trust anybody."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+_VALUES: tuple[tuple[str, str, Callable[[str], Any], Any, str], ...] = (
+    ("header", "'NAME: VALUE'", _header, [], "a field of the request; may be repeated"),
+    ("origin", "ORIGIN", str, None, "the page that asks, such as https://example.com"),
+    ("subprotocol", "NAME", str, [], "to offer; may be repeated, the best first"),
+    ("timeout", "SECONDS", _seconds, Settings().openTimeout, "until it is open" + _IS),
+    ("wait", "SECONDS", _wait, 1.0, _WAIT + _IS),
+    ("message-limit", "OCTETS", _octets, 16 * 1024 * 1024, _LIMIT + _IS),
+)
+
+
+def _parser() -> _Parser:
+    """Describe the command line."""
+    parser = _Parser("wsagent", description="WebSocket on the command line.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    connect = commands.add_parser(
+        "connect",
+        help="talk to a WebSocket, from a terminal or in pipes",
+        description=_HELP,
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = connect.add_argument
+    add("url", metavar="URL", type=_url, help="perhaps with user:password@")
+    for option, metavar, read, default, text in _VALUES:
+        isList = isinstance(default, list)
+        action = "append" if isList else "store"
+        name = f"--{option}"
+        add(name, metavar=metavar, type=read, default=default, action=action, help=text)
+    add("--binary", metavar="hex|raw", choices=("hex", "raw"), help=_BINARY)
+    add("--json", action="store_true", help="indent messages that are JSON")
+    add("--compress", action="store_true", help="offer to compress messages")
+    trust = connect.add_mutually_exclusive_group()
+    add = trust.add_argument
+    add("--cacert", metavar="FILE", type=_authorities, help=_CACERT)
+    add("--insecure", action="store_true", help=_INSECURE)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    @return: the exit status.
+    @raise SystemExit: there is nothing to run.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return _connect(options)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _connect(options: argparse.Namespace) -> int:
+    """Open a connection, and talk."""
+    url = parseURL(options.url).url
+    begun = monotonic()
+    try:
+        peer = blocking.connect(
+            options.url,
+            timeout=options.timeout,
+            subprotocols=options.subprotocol,
+            headers=options.header,
+            origin=options.origin,
+            settings=Settings(
+                messageLimit=options.message_limit,
+                compression=Compression() if options.compress else None,
+            ),
+            tls=_anybody() if options.insecure else options.cacert,
+        )
+    except ConnectionRejected as error:
+        return fail(f"{url}: {_refusal(error)}")
+    except HandshakeError as error:
+        return fail(f"{url}: no WebSocket: {error}")
+    except TimeoutError:
+        return fail(f"{url}: not open in {options.timeout:g} s, see --timeout")
+    except ssl.SSLCertVerificationError as error:
+        return fail(f"{url}: {error.verify_message}, see --cacert and --insecure")
+    except OSError as error:
+        return fail(f"{url}: {error.strerror or error}")
+    except ValueError as error:
+        return fail(str(error), 2)
+    with peer:
+        screen = _screen(options)
+        screen.open()
+        screen.tell(
+            f"connected to {url} in {milliseconds(monotonic() - begun)}"
+            + (f", subprotocol {peer.subprotocol}" if peer.subprotocol else "")
+            + (", compressed" if peer.response.codec else "")
+            + (", certificate not verified" if options.insecure else "")
+        )
+        screen.tell("/help helps, Ctrl-D closes")
+        return Talk(peer, screen, options.binary, options.json, options.wait).run()
+
+
+def _screen(options: argparse.Namespace) -> Terminal | Pipe:
+    """Choose how to talk."""
+    isScreen = sys.stdout.isatty()
+    if isScreen and sys.stdin.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        return Terminal(sys.stdout, tuple(COMMANDS))
+    isRaw = options.binary == "raw"
+    return Pipe(sys.stdin.buffer, sys.stdout.buffer, isScreen, isRaw)
+
+
+def _refusal(error: ConnectionRejected) -> str:
+    """Say what a server answered in place of 101."""
+    place = error.headers.get("location")
+    first, *_ = [*error.body.decode("utf-8", "replace").strip().splitlines(), ""]
+    return (
+        f"refused with status {error.status}"
+        + (f", see {place.decode('utf-8', 'replace')}" if place else "")
+        + (f": {first.strip()[:200]}" if first else "")
+    )

@@ -1,0 +1,243 @@
+"""
+Messages: put together from data frames, checked as they come.
+
+@see: RFC 6455 sections 5.4, 5.6 and 8.1.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from . import codes
+from .errors import InvalidPayload, MessageTooBig, ProtocolError
+from .extensions import Codec
+
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
+_UNLIMITED = 1 << 62
+_NO_MESSAGE = 0
+
+
+class Limits(NamedTuple):
+    """What one incoming message may be, at most; C{None} is no limit."""
+
+    octets: int | None
+    fragments: int | None
+
+
+class MessageReceiver(Protocol):
+    """Who is called with the messages."""
+
+    def textReceived(self, text: str) -> None:
+        """A text message came."""
+
+    def bytesReceived(self, data: bytes) -> None:
+        """A bytes message came."""
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
+        """More of a message came; in place of the two above when streaming."""
+
+
+class _Nobody:
+    """Who is called with messages that nobody wants any more."""
+
+    def textReceived(self, text: str) -> None:
+        """Drop it."""
+
+    def bytesReceived(self, data: bytes) -> None:
+        """Drop it."""
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
+        """Drop it."""
+
+
+class MessagesState(NamedTuple):
+    """All that a L{MessageReader} knows, as a plain value."""
+
+    isDropping: bool
+    messagesReceived: int
+    opcode: int
+    isEncoded: bool
+    isLastFrame: bool
+    declared: int
+    received: int
+    decoded: int
+    fragments: int
+    payload: bytes
+    undecoded: bytes
+
+
+class MessageReader:
+    """
+    Frames that become messages.
+
+    @ivar messagesReceived: how many messages have come whole.
+    """
+
+    def __init__(
+        self,
+        receiver: MessageReceiver,
+        controlReceived: Callable[[int, bytes], object],
+        limits: Limits,
+        isStreaming: bool,
+        codec: Codec | None,
+    ) -> None:
+        """
+        @param controlReceived: called with opcode and payload of control
+            frames, which may come between the fragments of a message.
+        @param isStreaming: hand messages over in pieces, as they come.
+        @param codec: decodes messages that are marked as encoded.
+        """
+        self._receiver = receiver
+        self._controlReceived = controlReceived
+        octets = _UNLIMITED if limits.octets is None else limits.octets
+        self._octetLimit = octets
+        # What cannot be compressed grows a little by it.
+        self._encodedLimit = octets + octets // 16 + 64
+        self._fragmentLimit = (
+            _UNLIMITED if limits.fragments is None else limits.fragments
+        )
+        self._isStreaming = isStreaming
+        self._codec = codec
+        self._isDropping = False
+        self.messagesReceived = 0
+        self._opcode = _NO_MESSAGE
+        self._isEncoded = False
+        self._isLastFrame = False
+        # Octets of payload: of the frames whose headers came, as they came, decoded.
+        self._declared = 0
+        self._received = 0
+        self._decoded = 0
+        self._fragments = 0
+        self._payload = bytearray()
+        self._decoder = _Utf8Decoder()
+
+    def restore(self, state: MessagesState) -> None:
+        """Go on where another one's L{state} was taken."""
+        if state.isDropping:
+            self.dropAll()
+        self.messagesReceived = state.messagesReceived
+        self._opcode = state.opcode
+        self._isEncoded = state.isEncoded
+        self._isLastFrame = state.isLastFrame
+        self._declared = state.declared
+        self._received = state.received
+        self._decoded = state.decoded
+        self._fragments = state.fragments
+        self._payload += state.payload
+        self._decoder.setstate((state.undecoded, 0))
+
+    def state(self) -> MessagesState:
+        """Give all that L{restore} needs."""
+        return MessagesState(
+            isDropping=self._isDropping,
+            messagesReceived=self.messagesReceived,
+            opcode=self._opcode,
+            isEncoded=self._isEncoded,
+            isLastFrame=self._isLastFrame,
+            declared=self._declared,
+            received=self._received,
+            decoded=self._decoded,
+            fragments=self._fragments,
+            payload=bytes(self._payload),
+            undecoded=self._decoder.getstate()[0],
+        )
+
+    @property
+    def isInMessage(self) -> bool:
+        """Ask whether a message has begun and not ended."""
+        return self._opcode != _NO_MESSAGE
+
+    def dropAll(self) -> None:
+        """Check messages as before, but hand none over."""
+        self._isDropping = True
+        self._receiver = _Nobody()
+
+    def frameReceived(
+        self,
+        opcode: int,
+        fin: bool,
+        length: int,
+        payload: bytes,
+    ) -> None:
+        """Take a frame, or the beginning of one."""
+        if opcode & codes.CONTROL:
+            self._controlReceived(opcode, payload)
+            return
+        if opcode == codes.CONTINUATION:
+            if self._opcode == _NO_MESSAGE:
+                raise ProtocolError("continuation of no message")
+        elif self._opcode != _NO_MESSAGE:
+            raise ProtocolError("a message inside a fragmented message")
+        else:
+            self._opcode = opcode & 0x0F
+            self._isEncoded = opcode > 0x0F
+        limit = self._encodedLimit if self._isEncoded else self._octetLimit
+        if length > limit - self._declared:
+            raise MessageTooBig(f"{self._declared + length} octets, limit {limit}")
+        self._fragments += 1
+        if self._fragments > self._fragmentLimit:
+            raise MessageTooBig(
+                f"{self._fragments} fragments, limit {self._fragmentLimit}",
+            )
+        isWhole = fin and len(payload) == length and not self._declared
+        if isWhole and not self._isStreaming and not self._isEncoded:
+            # Most messages: one frame, in one segment.
+            self._messageReceived(payload)
+            return
+        self._declared += length
+        self._isLastFrame = fin
+        self.payloadReceived(payload)
+
+    def payloadReceived(self, payload: bytes) -> None:
+        """Take more payload of the present frame."""
+        self._received += len(payload)
+        isLast = self._isLastFrame and self._received == self._declared
+        if self._codec is not None and self._isEncoded and self._declared:
+            room = self._octetLimit - self._decoded
+            payload = self._codec.decode(payload, isLast, room)
+            self._decoded += len(payload)
+        if isLast and not self._payload and not self._isStreaming:
+            self._messageReceived(payload)
+            return
+        piece: str | bytes = payload
+        if self._opcode == codes.TEXT:
+            try:
+                piece = self._decoder.decode(payload, isLast)
+            except UnicodeDecodeError as error:
+                raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+            if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
+                # CPython waits for a surrogate's third octet, then says this.
+                raise InvalidPayload("not UTF-8: invalid continuation byte")
+        if self._isStreaming:
+            if isLast:
+                self._forgetMessage()
+            if piece or isLast:
+                self._receiver.pieceReceived(piece, isLast)
+            return
+        self._payload += payload
+        if isLast:
+            self._messageReceived(bytes(self._payload))
+
+    def _messageReceived(self, payload: bytes) -> None:
+        """Hand a whole message over."""
+        if self._opcode == codes.BINARY:
+            self._forgetMessage()
+            self._receiver.bytesReceived(payload)
+            return
+        try:
+            text = payload.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+        self._forgetMessage()
+        self._receiver.textReceived(text)
+
+    def _forgetMessage(self) -> None:
+        """Be ready for the next message."""
+        self.messagesReceived += 1
+        self._opcode = _NO_MESSAGE
+        self._fragments = 0
+        if self._declared:
+            self._declared = self._received = self._decoded = 0
+            self._payload = bytearray()

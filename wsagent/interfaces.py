@@ -1,0 +1,65 @@
+"""What a L{Wire<wsagent.wire.Wire>} needs of those around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from .wire import Wire
+
+
+class Agent(Protocol):
+    """What a wire calls: the application's hooks."""
+
+    conversation: Callable[[], object] | None
+
+    def negotiationFinished(self) -> object:
+        """The connection is open."""
+
+    def textMessageReceived(self, message: str) -> object:
+        """A text message came."""
+
+    def bytesMessageReceived(self, data: bytes) -> object:
+        """A bytes message came."""
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> object:
+        """More of a message came."""
+
+    def pingReceived(self, payload: bytes) -> object:
+        """A ping came."""
+
+    def pongReceived(self, payload: bytes) -> object:
+        """A pong came that we did not ask for ourselves."""
+
+    def sendBufferFilled(self) -> object:
+        """Much waits to be sent."""
+
+    def sendBufferDrained(self) -> object:
+        """Nothing waits any more."""
+
+    def connectionLost(self, reason: Failure) -> object:
+        """The connection is gone."""
+
+
+class Opening(Protocol):
+    """One side's opening handshake."""
+
+    def connectionMade(self, wire: Wire) -> None:
+        """There is a transport."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets came."""
+
+    def giveUp(self) -> None:
+        """Refuse what may still come: it took too long, or we are leaving."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The transport is gone."""
+
+
+class IWireTransport(ITCPTransport, IConsumer, IPushProducer):
+    """What a wire needs of a transport: Twisted's all have it, and say less."""
