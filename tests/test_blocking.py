@@ -1,5 +1,6 @@
 """L{wsagent.blocking}."""
 
+import signal
 import socket
 import ssl
 import tempfile
@@ -400,10 +401,13 @@ class MessageTests(ScriptCase):
             server.open(then=HELLO + frame(PING, b"x"))
             self.assertEqual(server.receive(), ("pongReceived", b"x"))
             server.send(HELLO)
+            isAnswered.set()
             server.echo()
 
+        isAnswered = threading.Event()
         with self.connect(script) as peer:
             self.assertEqual(peer.receive(0), "hello")
+            self.assertTrue(isAnswered.wait(PATIENCE))
             self.assertEqual(peer.receive(PATIENCE), "hello")
 
     def test_order(self):
@@ -503,6 +507,7 @@ class PingTests(ScriptCase):
             with self.assertRaises(TimeoutError):
                 peer.ping(b"a", SOON)
             self.assertIsNone(peer.closed)
+            self.assertEqual(peer._traffic._pings, [])
             peer.send("on")
             self.assertEqual(peer.receive(PATIENCE), "on")
 
@@ -694,6 +699,50 @@ class EndTests(ScriptCase):
         self.assertEqual(list(peer), ["hello"] * 3)
         self.assertEqual(peer.closed.reason, "bye")
 
+    def test_tooLate(self):
+        """After the server's goodbye, nothing more is sent than ours."""
+        isSent = threading.Event()
+
+        def script(server):
+            server.open()
+            server.send(HELLO + BYE)
+            isSent.set()
+            self.assertEqual(len(server.readAll()), 8)
+
+        peer = self.connect(script)
+        isSent.wait(PATIENCE)
+        with self.assertRaises(ClosedCleanly):
+            peer.send("late")
+        self.assertEqual(list(peer), ["hello"])
+
+    def test_longLastWord(self):
+        """A long last word is received, though there was nobody to send to."""
+        data = bytes(150_000)
+
+        def script(server):
+            server.open()
+            server.send(frame(BYTES, data) + BYE)
+
+        peer = self.connect(script)
+        self.server.join()
+        with self.assertRaises(ClosedCleanly):
+            peer.send("late")
+        self.assertEqual(list(peer), [data])
+
+    def test_interrupted(self):
+        """Who interrupts the goodbye is rid of the connection all the same."""
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        peer = self.connect(sending(), settings=Settings(closeTimeout=60))
+        with self.assertRaises(KeyboardInterrupt), peer:
+            signal.setitimer(signal.ITIMER_REAL, SOON)
+        self.assertIsInstance(peer.closed, ClosedUncleanly)
+        self.server.join()
+
     def test_noAnswer(self):
         """T2: a server that never answers our goodbye is given up in time."""
         peer = self.connect(sending(HELLO), settings=Settings(closeTimeout=SOON))
@@ -729,7 +778,7 @@ class EndTests(ScriptCase):
                 while True:
                     server.send(bytes(65_536))
 
-        peer = self.connect(script, settings=Settings(closeTimeout=PATIENCE))
+        peer = self.connect(script, settings=Settings(closeTimeout=60))
         self.assertEnd(peer, ClosedCleanly, 1000, "bye", "peer")
 
     def test_broken(self):
@@ -839,6 +888,22 @@ class SendingTests(ScriptCase):
 
         def script(server):
             server.open()
+            octets = bytearray()
+            pause = threading.Event()
+            while len(octets) < 2_000_000:
+                octets += server.socket.recv(50_000)
+                pause.wait(0.04)
+            server.readAll()
+
+        settings = Settings(sendTimeout=1, closeTimeout=SOON)
+        with self.connect(script, settings=settings) as peer:
+            peer.send(bytes(2_000_000))
+
+    def test_noTimeout(self):
+        """Without C{sendTimeout}, a server may take its time."""
+
+        def script(server):
+            server.open()
             self.assertEqual(len(server.receive()[1]), 2_000_000)
             server.echo()
 
@@ -863,6 +928,13 @@ class ThreadTests(ScriptCase):
         thread.outcome = outcome
         thread.start()
         return thread
+
+    def awaitWatch(self, peer, needs) -> None:
+        """Wait until a thread watches the socket, to read and to write or not."""
+        deadline = time.monotonic() + PATIENCE
+        while peer._traffic._watched != needs:
+            self.assertLess(time.monotonic(), deadline, peer._traffic._watched)
+            time.sleep(0)
 
     def test_both(self):
         """One thread sends while another receives, and nothing is lost or mixed."""
@@ -902,8 +974,7 @@ class ThreadTests(ScriptCase):
         """Who waits for a message learns that another thread has closed."""
         with self.connect(echo) as peer:
             waiting = [self.run_(peer.receive) for _ in range(2)]
-            while peer._traffic._watched is None:
-                time.sleep(0)
+            self.awaitWatch(peer, (True, False))
             peer.close(4000, "enough")
             for thread in waiting:
                 thread.join(PATIENCE)
@@ -924,9 +995,8 @@ class ThreadTests(ScriptCase):
 
         with self.connect(script) as peer:
             first = self.run_(lambda: peer.receive(SOON))
-            while peer._traffic._watched is None:
-                time.sleep(0)
-            second = self.run_(lambda: peer.receive(PATIENCE))
+            self.awaitWatch(peer, (True, False))
+            second = self.run_(lambda: peer.receive(3 * PATIENCE))
             first.join(PATIENCE)
             self.assertIsInstance(first.outcome[0], TimeoutError)
             turn.set()
@@ -934,15 +1004,45 @@ class ThreadTests(ScriptCase):
             self.assertEqual(second.outcome, ["hello"])
 
     def test_sendWhileWaiting(self):
-        """A message too long for the system's buffer goes out while another waits."""
+        """A message for which there is no room yet goes out while another waits."""
         data = bytes(4_000_000)
-        with self.connect(echo, settings=Settings(messageLimit=None)) as peer:
-            waiting = self.run_(lambda: peer.receive(PATIENCE))
-            while peer._traffic._watched is None:
-                time.sleep(0)
-            peer.send(data, PATIENCE)
-            waiting.join(PATIENCE)
-            self.assertEqual(waiting.outcome, [data])
+        turn = threading.Event()
+
+        def script(server):
+            server.open()
+            turn.wait(PATIENCE)
+            server.echo()
+
+        with self.connect(script, settings=Settings(messageLimit=None)) as peer:
+            receiving = self.run_(lambda: peer.receive(3 * PATIENCE))
+            self.awaitWatch(peer, (True, False))
+            sending = self.run_(lambda: peer.send(data, 3 * PATIENCE))
+            self.awaitWatch(peer, (True, True))
+            turn.set()
+            sending.join(PATIENCE)
+            receiving.join(PATIENCE)
+            self.assertEqual(sending.outcome, [None])
+            self.assertEqual(receiving.outcome, [data])
+
+    def test_takenWhileWaiting(self):
+        """A pong behind too many messages is found once one of them is taken."""
+        for after in (16, 15):
+
+            def script(server, after=after):
+                server.open()
+                server.send(HELLO * 16)
+                self.assertEqual(server.socket.recv(7)[:1], b"\x89")
+                server.send(HELLO * (after - 15) + frame(PONG, b"a"))
+                server.echo()
+
+            with row(after), self.connect(script) as peer:
+                pinging = self.run_(lambda peer=peer: peer.ping(b"a", 3 * PATIENCE))
+                self.awaitWatch(peer, (False, False))
+                self.assertEqual(pinging.outcome, [])
+                for _ in range(after + 1):
+                    self.assertEqual(peer.receive(PATIENCE), "hello")
+                pinging.join(PATIENCE)
+                self.assertIsInstance(pinging.outcome[0], float)
 
 
 class TLSTests(ScriptCase):

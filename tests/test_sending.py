@@ -173,6 +173,7 @@ class SendBufferTests(SynchronousTestCase):
         self.buffer.notifyWhenEmpty(self.fail)
         self.transport.producer.stopProducing()
         self.transport.empty()
+        self.assertEqual(self.buffer.amount, 0)
         self.assertEqual(self.transport.written, [])
 
     def test_release(self):

@@ -113,10 +113,19 @@ class EndingTests(AgentCase):
         peer, agent = self.open()
         agent.sendTextMessage("never arrives")
         agent.abortConnection()
+        self.assertFalse(agent.isOpen)
         cause = self.assertEnding(peer, agent, ClosedUncleanly, 1006, "aborted", "us")
         self.assertIs(type(cause), ConnectionAborted)
         self.assertEqual(self.frames(peer), [])
         self.assertTrue(peer.transport.wasAborted)
+
+    def test_abortInSegment(self):
+        """What follows in the segment in which we abort is not delivered."""
+        peer, agent = self.open(
+            doing("textMessageReceived", lambda agent: agent.abortConnection())
+        )
+        peer.sendOctets(frame(1, b"x", key=KEY) * 3)
+        self.assertEqual(agent.calls, ["open", "x"])
 
     def test_vanish(self):
         """The peer vanishes: 1006, and the transport's own reason."""

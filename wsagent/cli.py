@@ -8,6 +8,7 @@ import ssl
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -169,6 +170,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     @return: the exit status.
     @raise SystemExit: there is nothing to run.
     """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by who has started us, as with "<&-".
+            setattr(sys, name, Path(os.devnull).open("r+"))  # noqa: SIM115
     options = _parser().parse_args(arguments)
     try:
         return _connect(options)

@@ -110,6 +110,7 @@ class Traffic:
         if len(self.inbox) == self._settings.inboxLimit - 1:
             self._connection.resume()
             self._feed(b"")
+            self._tell()
         if not self.isOver:
             self._flush()
         return message
@@ -239,10 +240,14 @@ class Traffic:
         hasRead = not self.isOver and self._needs()[0] and self._read()
         hasWritten = not self.isOver and self._flush()
         if hasRead or hasWritten:
-            self.changed.notify_all()
-            if self._watched is not None:
-                self._line.wake()
+            self._tell()
         return hasRead or hasWritten
+
+    def _tell(self) -> None:
+        """Have the other threads look again."""
+        self.changed.notify_all()
+        if self._watched is not None:
+            self._line.wake()
 
     def _read(self) -> bool:
         """Read once."""
@@ -333,9 +338,7 @@ class Traffic:
         """Be over."""
         self._connection.abandon()
         self.isOver = True
-        self.changed.notify_all()
+        self._tell()
         if self._watched is None:
+            # Else, who watches the socket closes it.
             self._line.close()
-        else:
-            # Who watches the socket closes it.
-            self._line.wake()

@@ -86,7 +86,7 @@ class CompressionTests(SynchronousTestCase):
             ("level", 1, 9),
             ("memoryLevel", 1, 9),
             ("windowBits", 9, 15),
-            ("peerWindowBits", 8, 15),
+            ("peerWindowBits", 9, 15),
             ("threshold", 0, 1 << 40),
         ):
             for value in (least, most):

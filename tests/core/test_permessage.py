@@ -62,7 +62,7 @@ COMPRESSIONS = st.builds(
     level=st.sampled_from((1, 6, 9)),
     memoryLevel=st.sampled_from((1, 5, 9)),
     windowBits=st.integers(9, 15),
-    peerWindowBits=st.integers(8, 15),
+    peerWindowBits=st.integers(9, 15),
     hasContextTakeover=st.booleans(),
     peerHasContextTakeover=st.booleans(),
     threshold=st.sampled_from((0, 4, 1024)),
@@ -338,13 +338,13 @@ class ClientTests(SynchronousTestCase):
             (
                 Compression(
                     windowBits=15,
-                    peerWindowBits=8,
+                    peerWindowBits=9,
                     hasContextTakeover=False,
                     peerHasContextTakeover=False,
                 ),
                 (
                     "server_no_context_takeover; client_no_context_takeover; "
-                    "server_max_window_bits=8; client_max_window_bits"
+                    "server_max_window_bits=9; client_max_window_bits"
                 ),
             ),
         ):
@@ -398,30 +398,19 @@ class ClientTests(SynchronousTestCase):
 
     def test_smallestWindow(self) -> None:
         """A server may ask for a window of 8 bits: then we compress nothing."""
-        agreed = agree(ALL, Compression(peerWindowBits=8))
-        assert agreed is not None
-        client, server = (
-            Side(codec, role)
-            for codec, role in zip(agreed, (Role.CLIENT, Role.SERVER), strict=True)
-        )
-        client.connection.sendBytes(bytes(5000), choice=True)
-        self.assertEqual(client.written[0][0], 0x82)
-        server.connection.sendBytes(bytes(5000), choice=True)
-        self.assertEqual(server.written[0][0], 0xC2)
-        self.assertIsNone(server.feed(client.written))
-        self.assertIsNone(client.feed(server.written))
-        for side in (client, server):
-            self.assertEqual(side.calls, [("bytesReceived", bytes(5000))])
+        codec = PermessageDeflate(ALL).begin([("client_max_window_bits", "8")])
+        self.assertIsNone(codec.encode(bytes(5000), True))
 
     def test_smallestPeerWindow(self) -> None:
-        """A client may ask for one of 8 bits: our server declines, others need not."""
-        self.assertIsNone(agree(Compression(peerWindowBits=8), ALL))
-        codec = PermessageDeflate(Compression(peerWindowBits=8)).begin(
-            [("server_max_window_bits", "8")],
-        )
+        """A client that names a window of 8 bits is kept to it; none is asked to."""
+        accepted = PermessageDeflate(ALL).accept([("client_max_window_bits", "8")])
+        assert accepted is not None
+        answer, codec = accepted
+        self.assertIn(("client_max_window_bits", "8"), answer)
         payload = noise(200) * 3
         for message in deflated(payload, payload, bits=9):
             self.assertEqual(codec.decode(message, True, 600), payload)
+        self.assertRaises(ValueError, Compression, peerWindowBits=8)
 
 
 class ReceivingTests(SynchronousTestCase):
@@ -734,9 +723,7 @@ class ConversationTests(SynchronousTestCase):
     ) -> None:
         """Any conversation comes out equal, whatever is wished and where it is cut."""
         agreed = agree(clientWish, serverWish)
-        if agreed is None:
-            self.assertEqual(clientWish.peerWindowBits, 8)
-            return
+        assert agreed is not None
         client = Side(agreed[0], Role.CLIENT)
         server = Side(agreed[1], Role.SERVER)
         again = agree(clientWish, serverWish)
@@ -814,8 +801,6 @@ class WebsocketsTests(SynchronousTestCase):
             ownBits,
             peerBits,
         )
-        # It cannot compress with 8 bits, and then refuses to be asked to.
-        wish = replace(wish, peerWindowBits=max(9, wish.peerWindowBits))
         accepted = PermessageDeflate(wish).accept(factory.get_request_params())
         assert accepted is not None
         answer, codec = accepted

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gc
 
 import pytest
 import pytest_twisted
 from twisted.logger import globalLogPublisher
 
+from .certificates import selfSigned
 from .dialled import Dialled
 from .inside import Listening, pause
 from .process import LOCAL, Server
@@ -40,38 +40,7 @@ def demo(tmp_path_factory):
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     """Make a self-signed certificate, and give the end of an endpoint."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    folder = tmp_path_factory.mktemp("certificate")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.timezone.utc)
-    day = dt.timedelta(days=1)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            pem,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-    )
-    (folder / "certificate.pem").write_bytes(signed.public_bytes(pem))
-    return f"privateKey={folder}/key.pem:certKey={folder}/certificate.pem"
+    return selfSigned(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
@@ -121,12 +90,16 @@ def pytest_configure(config):
 async def ports():
     """Give what listens with a factory; all stop in the end."""
     from twisted.internet import reactor
-    from twisted.internet.endpoints import serverFromString
+    from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 
     listening = []
 
-    async def listen(factory, where="tcp:0:interface=127.0.0.1"):
-        port = await serverFromString(reactor, where).listen(factory)
+    async def listen(factory, where=LOCAL):
+        if isinstance(where, str):
+            endpoint = serverFromString(reactor, where)
+        else:
+            endpoint = SSL4ServerEndpoint(reactor, 0, where, interface="127.0.0.1")
+        port = await endpoint.listen(factory)
         listening.append(port)
         return getattr(port.getHost(), "port", None)
 

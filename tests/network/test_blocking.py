@@ -7,6 +7,8 @@ import socket
 import threading
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import serve
 
 from wsagent import ClosedCleanly, ClosedUncleanly, Compression, Settings
 from wsagent.blocking import connect
@@ -76,10 +78,10 @@ def test_unix(start, tmp_path):
 class Foreign:
     """A server of the library C{websockets}, in threads of its own."""
 
-    def __init__(self, library) -> None:
+    def __init__(self) -> None:
         """Listen."""
         self.closes: queue.Queue[tuple[int, str]] = queue.Queue()
-        self._server = library.serve(
+        self._server = serve(
             self._handle,
             "127.0.0.1",
             0,
@@ -92,8 +94,14 @@ class Foreign:
         self._thread.start()
 
     def _handle(self, connection) -> None:
-        """Echo, or do as the path says."""
-        path = connection.request.path
+        """Serve one client, and note how it ended."""
+        with contextlib.suppress(ConnectionClosed):
+            self._follow(connection.request.path, connection)
+            connection.recv(PATIENCE)
+        self.closes.put((connection.close_code, connection.close_reason))
+
+    def _follow(self, path: str, connection) -> None:
+        """Do as the path says, or echo."""
         if path == "/fragments":
             connection.send(["a", "b", "", "c"])
             connection.send([b"a", b"b"])
@@ -108,9 +116,6 @@ class Foreign:
         else:
             for message in connection:
                 connection.send(message)
-        with contextlib.suppress(Exception):
-            connection.recv(PATIENCE)
-        self.closes.put((connection.close_code, connection.close_reason))
 
     def stop(self) -> None:
         """Be gone."""
@@ -122,7 +127,7 @@ class Foreign:
 @pytest.fixture(scope="module")
 def foreign():
     """Give a server of the library C{websockets}."""
-    server = Foreign(pytest.importorskip("websockets.sync.server"))
+    server = Foreign()
     yield server
     server.stop()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,7 @@ from wsagent import (
 )
 from wsagent.demo import Echo
 
+from .certificates import EXPIRED, selfSigned
 from .dialled import Dialled
 from .inside import until
 from .proxies import Proxy, connectProxy, socksProxy
@@ -100,11 +100,12 @@ async def test_receive(ports, dial):
 
 def trusting(certificate):
     """Trust the certificate that the tests have made."""
-    from twisted.internet.ssl import Certificate, optionsForClientTLS
+    from twisted.internet.ssl import Certificate
+
+    from wsagent import tls
 
     path = certificate.rpartition("certKey=")[2]
-    authority = Certificate.loadPEM(Path(path).read_bytes())
-    return partial(optionsForClientTLS, trustRoot=authority)
+    return tls.trusting(Certificate.loadPEM(Path(path).read_bytes()))
 
 
 @pytest_twisted.ensureDeferred
@@ -123,6 +124,57 @@ async def test_tls(ports, dial, certificate):
     assert caught.value.__cause__ is not None
     with pytest.raises(ClosedUncleanly):
         await dial(f"wss://localhost:{port}/")
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(
+    "made",
+    [{"names": ("example.com",)}, {"names": ()}, {"validity": EXPIRED}],
+    ids=["C17 wrong host", "C17 no host", "C17 expired"],
+)
+async def test_badCertificates(ports, dial, tmp_path, made):
+    """C17: even an authority that is trusted vouches for its own host only, and now."""
+    certificate = selfSigned(tmp_path, **made)
+    port = await ports(WebSocketServerFactory(Echo), f"ssl:0:{certificate}")
+    with pytest.raises(ClosedUncleanly):
+        await dial(f"wss://localhost:{port}/", tls=trusting(certificate))
+
+
+@pytest_twisted.ensureDeferred
+async def test_ownCertificate(ports, dial, tmp_path, certificate):
+    """C17: the host is named to the server, and a client's certificate is shown."""
+    from OpenSSL.SSL import VERIFY_FAIL_IF_NO_PEER_CERT, VERIFY_PEER
+    from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
+
+    from wsagent import tls
+
+    (tmp_path / "client").mkdir()
+    selfSigned(tmp_path / "client", ("client",))
+    shown = PrivateCertificate.loadPEM(
+        (tmp_path / "client" / "certificate.pem").read_bytes()
+        + (tmp_path / "client" / "key.pem").read_bytes(),
+    )
+    folder = Path(certificate.rpartition("certKey=")[2]).parent
+    pems = [(folder / name).read_bytes() for name in ("certificate.pem", "key.pem")]
+    server = PrivateCertificate.fromCertificateAndKeyPair(
+        Certificate.loadPEM(pems[0]),
+        KeyPair.load(pems[1], 1),
+    )
+    context = server.options(shown)
+    names = []
+    made = context.getContext()
+    made.set_verify(VERIFY_PEER | VERIFY_FAIL_IF_NO_PEER_CERT, lambda *seen: seen[-1])
+    made.set_tlsext_servername_callback(
+        lambda seen: names.append(seen.get_servername())
+    )
+    port = await ports(WebSocketServerFactory(Echo), context)
+    agent = await dial(
+        f"wss://localhost:{port}/",
+        tls=tls.trusting(server, shown),
+    )
+    await agent.echoes()
+    await agent.close()
+    assert names == [b"localhost"]
 
 
 @pytest_twisted.ensureDeferred

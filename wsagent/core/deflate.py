@@ -41,7 +41,7 @@ class Compression:
     windowBits: int = 12
     """Our window, 9 to 15."""
     peerWindowBits: int = 12
-    """The window that the peer is asked to keep to, 8 to 15."""
+    """The window that the peer is asked to keep to, 9 to 15."""
     hasContextTakeover: bool = True
     """We refer to earlier messages."""
     peerHasContextTakeover: bool = True
@@ -57,7 +57,7 @@ class Compression:
             ("level", 1, 9),
             ("memoryLevel", 1, 9),
             ("windowBits", 9, 15),
-            ("peerWindowBits", 8, 15),
+            ("peerWindowBits", 9, 15),
             ("threshold", 0, sys.maxsize),
         ):
             value = getattr(self, name)

@@ -40,6 +40,8 @@ class Codec(Protocol):
         """
         Decode some octets of a message that comes in.
 
+        Not called for a message without payload, which stays empty.
+
         @param isLast: they are the last ones of the message.
         @param limit: octets that may come of it.
         @raise ProtocolError: they are malformed, or more would come of them.

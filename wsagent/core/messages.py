@@ -15,7 +15,7 @@ from .errors import InvalidPayload, MessageTooBig, ProtocolError
 from .extensions import Codec
 
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
-_UNLIMITED = 1 << 62
+_UNLIMITED = 1 << 63
 _NO_MESSAGE = 0
 
 
@@ -93,8 +93,8 @@ class MessageReader:
         self._controlReceived = controlReceived
         octets = _UNLIMITED if limits.octets is None else limits.octets
         self._octetLimit = octets
-        # What cannot be compressed grows a little by it.
-        self._encodedLimit = octets + octets // 16 + 64
+        # What cannot be compressed grows by it, the more the smaller its fragments.
+        self._encodedLimit = octets * 4 + 64
         self._fragmentLimit = (
             _UNLIMITED if limits.fragments is None else limits.fragments
         )

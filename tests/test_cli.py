@@ -1,0 +1,116 @@
+"""L{wsagent.cli}."""
+
+import io
+import ssl
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from wsagent import cli
+
+URL = "ws://127.0.0.1:1/"
+
+
+class OptionsTests(SynchronousTestCase):
+    """The command line is read strictly."""
+
+    def setUp(self):
+        """Catch what is said to a person."""
+        self.output = io.StringIO()
+        self.errors = io.StringIO()
+        self.patch(sys, "stdout", self.output)
+        self.patch(sys, "stderr", self.errors)
+
+    def parsed(self, *arguments: str):
+        """Read options."""
+        return cli._parser().parse_args(["connect", *arguments, URL])
+
+    def test_defaults(self):
+        """Nothing but a URL is needed."""
+        options = self.parsed()
+        self.assertEqual(options.url, URL)
+        self.assertEqual((options.header, options.subprotocol), ([], []))
+        self.assertEqual((options.origin, options.binary, options.cacert), (None,) * 3)
+        self.assertFalse(options.compress or options.insecure or options.json)
+        self.assertEqual((options.timeout, options.wait), (20, 1))
+        self.assertEqual(options.message_limit, 16_777_216)
+
+    def test_values(self):
+        """Every option has its value, those that may be repeated have all."""
+        options = self.parsed(
+            *("--header", "X-A: b: c", "--header", "X-A:", "--origin", "https://a"),
+            *("--subprotocol", "a", "--subprotocol", "b", "--compress", "--json"),
+            *("--timeout", "0.5", "--wait", "none", "--message-limit", "none"),
+            *("--binary", "hex", "--insecure"),
+        )
+        self.assertEqual(options.header, [("X-A", "b: c"), ("X-A", "")])
+        self.assertEqual(
+            (options.origin, options.subprotocol), ("https://a", ["a", "b"])
+        )
+        self.assertTrue(options.compress and options.json and options.insecure)
+        self.assertEqual((options.timeout, options.wait), (0.5, None))
+        self.assertEqual((options.message_limit, options.binary), (None, "hex"))
+        self.assertEqual(self.parsed("--wait", "0").wait, 0)
+        self.assertEqual(self.parsed("--message-limit", "9").message_limit, 9)
+
+    def test_wrong(self):
+        """One line names what was told and what is allowed, with status 2."""
+        for arguments, line in (
+            (["--timeout", "0", URL], "--timeout: '0', allowed: seconds over 0"),
+            (["--timeout", "nan", URL], "--timeout: 'nan', allowed: seconds over 0"),
+            (["--timeout", "inf", URL], "--timeout: 'inf', allowed: seconds over 0"),
+            (["--wait", "-1", URL], "--wait: '-1', allowed: seconds from 0, or none"),
+            (
+                ["--message-limit", "0", URL],
+                "--message-limit: '0', allowed: a whole number from 1, or none",
+            ),
+            (["--header", "X", URL], "--header: 'X', allowed: 'Name: value'"),
+            (["--header", ": X", URL], "--header: ': X', allowed: 'Name: value'"),
+            (["--header", "Host: a", URL], "field 'Host'"),
+            (["--header", "X: \x1b", URL], "value of field X"),
+            (
+                ["--subprotocol", "a b", URL],
+                "subprotocol 'a b', allowed: an HTTP token",
+            ),
+            (["--binary", "x", URL], "--binary: invalid choice: 'x' (choose from "),
+            (
+                ["--cacert", "/nonexistent", URL],
+                "--cacert: '/nonexistent', allowed: a PEM file of certificates (No such",
+            ),
+            (
+                ["--cacert", __file__, URL],
+                f"--cacert: {__file__!r}, allowed: a PEM file of certificates (no cert",
+            ),
+            (["--cacert", ssl.__file__, "--insecure", URL], "--cacert: "),
+            (["--bogus", URL], "unrecognized arguments: --bogus"),
+            (["--time", "1", URL], "unrecognized arguments: --time"),
+            (
+                ["http://localhost/"],
+                "URL: 'http://localhost/': scheme 'http', allowed: ws or wss",
+            ),
+            (["ws://a\x1b/"], r"URL: 'ws://a\x1b/': white space, allowed: none"),
+            ([URL, "more"], "unrecognized arguments: more"),
+            ([], "the following arguments are required: URL"),
+        ):
+            self.errors.truncate(self.errors.seek(0))
+            try:
+                status = cli.main(["connect", *arguments])
+            except SystemExit as exit_:
+                status = exit_.code
+            said = self.errors.getvalue()
+            self.assertEqual((status, said.count("\n")), (2, 1), said)
+            self.assertTrue(said.startswith(f"wsagent: {line}"), said)
+        self.assertEqual(self.output.getvalue(), "")
+
+    def test_noCommand(self):
+        """A command is needed."""
+        self.assertRaises(SystemExit, cli.main, [])
+        self.assertIn("COMMAND", self.errors.getvalue())
+
+    def test_help(self):
+        """The help tells every option, and what the exit status means."""
+        self.assertRaises(SystemExit, cli.main, ["connect", "--help"])
+        said = self.output.getvalue()
+        for option in ("header", "origin", "subprotocol", "compress", "insecure"):
+            self.assertIn(f"--{option}", said)
+        self.assertIn("  130  Ctrl-C", said)
