@@ -701,15 +701,17 @@ class EndTests(ScriptCase):
 
     def test_tooLate(self):
         """After the server's goodbye, nothing more is sent than ours."""
-        isSent = threading.Event()
+        isOpen, isSent = threading.Event(), threading.Event()
 
         def script(server):
             server.open()
+            isOpen.wait(PATIENCE)
             server.send(HELLO + BYE)
             isSent.set()
             self.assertEqual(len(server.readAll()), 8)
 
         peer = self.connect(script)
+        isOpen.set()
         isSent.wait(PATIENCE)
         with self.assertRaises(ClosedCleanly):
             peer.send("late")
@@ -718,12 +720,15 @@ class EndTests(ScriptCase):
     def test_longLastWord(self):
         """A long last word is received, though there was nobody to send to."""
         data = bytes(150_000)
+        isOpen = threading.Event()
 
         def script(server):
             server.open()
+            isOpen.wait(PATIENCE)
             server.send(frame(BYTES, data) + BYE)
 
         peer = self.connect(script)
+        isOpen.set()
         self.server.join()
         with self.assertRaises(ClosedCleanly):
             peer.send("late")

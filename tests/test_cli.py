@@ -66,8 +66,11 @@ class OptionsTests(SynchronousTestCase):
             ),
             (["--header", "X", URL], "--header: 'X', allowed: 'Name: value'"),
             (["--header", ": X", URL], "--header: ': X', allowed: 'Name: value'"),
-            (["--header", "Host: a", URL], "field 'Host'"),
-            (["--header", "X: \x1b", URL], "value of field X"),
+            (["--header", "Host: a", URL], "field Host, which the handshake writes"),
+            (
+                ["--header", "X: \x1b", URL],
+                r"'\x1b' in X, allowed: Latin-1 without control",
+            ),
             (
                 ["--subprotocol", "a b", URL],
                 "subprotocol 'a b', allowed: an HTTP token",
@@ -75,15 +78,15 @@ class OptionsTests(SynchronousTestCase):
             (["--binary", "x", URL], "--binary: invalid choice: 'x' (choose from "),
             (
                 ["--cacert", "/nonexistent", URL],
-                "--cacert: '/nonexistent', allowed: a PEM file of certificates (No such",
+                "--cacert: '/nonexistent', allowed: a PEM file of certificates (No ",
             ),
             (
                 ["--cacert", __file__, URL],
                 f"--cacert: {__file__!r}, allowed: a PEM file of certificates (no cert",
             ),
             (["--cacert", ssl.__file__, "--insecure", URL], "--cacert: "),
-            (["--bogus", URL], "unrecognized arguments: --bogus"),
-            (["--time", "1", URL], "unrecognized arguments: --time"),
+            (["--bogus", URL], "unrecognized arguments: --bogus, see --help"),
+            (["--time=1", URL], "unrecognized arguments: --time=1"),
             (
                 ["http://localhost/"],
                 "URL: 'http://localhost/': scheme 'http', allowed: ws or wss",

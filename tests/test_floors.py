@@ -20,16 +20,17 @@ core.deflate core.framing core.heads
 core.extensions core.tunnels
 core.handshake core.messages core.permessage
 core.connection core.responses
-access addresses conversation interfaces sending tls urls
-errors lines settings
+access addresses conversation interfaces sending sources tls urls
+delivery errors lines settings
 ending keepalive proxies
+parting
 traffic wire
 draining protocol
 demo opening server
-attempt blocking service testing
-client tap
-reconnecting
-__init__
+attempt blocking service terminal testing
+client talk tap
+cli reconnecting
+__init__ __main__
 """
 
 # What only names a type of a floor above, for the type checker.

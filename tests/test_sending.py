@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.core.notation import KEY, frame
 from wsagent.demo import Echo
 from wsagent.errors import ClosedCleanly, ClosedUncleanly
-from wsagent.sending import FragmentSender, SendBuffer
+from wsagent.sending import SendBuffer
+from wsagent.sources import FragmentSender
 from wsagent.testing import Recorder
 
 from .agents import BYTES, CLOSE, PONG, TEXT, AgentCase, Noting, Producer, doing

@@ -573,9 +573,9 @@ class FactoryTests(SynchronousTestCase):
             connected(Noting)
             connected(Noting)
         numbers = [
-            int(event["openedAs"].removeprefix("agent :"), 16)
+            int(event["how"].removeprefix("agent :"), 16)
             for event in events
-            if "openedAs" in event
+            if "how" in event
         ]
         self.assertEqual(numbers[1], numbers[0] + 1)
 

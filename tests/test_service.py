@@ -7,7 +7,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -166,6 +166,16 @@ class ServiceTests(SynchronousTestCase):
         for endpoint in self.endpoints:
             self.assertEqual(endpoint.cancelled, endpoint.listening)
         self.successResultOf(stopped)
+
+    def test_cannotListenLater(self):
+        """A port that is not to be had after all is one critical line in the log."""
+        self.service.startService()
+        with capturedLogs() as events:
+            self.endpoints[0].listening[0].errback(OSError("taken"))
+        lines = [formatEvent(event) for event in events]
+        self.assertEqual(lines, ["cannot listen: taken"])
+        self.assertEqual(events[0]["log_level"], LogLevel.critical)
+        self.successResultOf(self.service.stopService())
 
     def test_stopUnstarted(self):
         """A service that was not started can be stopped."""

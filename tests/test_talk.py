@@ -19,6 +19,18 @@ def echo(server: Server) -> None:
     server.echo()
 
 
+def untilPing(server: Server) -> None:
+    """Open, echo until a ping comes, and say goodbye."""
+    server.open()
+    while (call := server.receive())[0] != "pingReceived":
+        if call[0] == "textReceived":
+            server.connection.sendText(call[1])
+        else:
+            server.connection.sendBytes(call[1])
+    server.connection.close(1000, "")
+    server.readAll()
+
+
 def closing(code: int, *frames: bytes):
     """Make a script that opens, sends something, and says goodbye."""
 
@@ -46,7 +58,7 @@ class TalkCase(ScriptCase):
 
     def talkIn(self, screen, script, **options) -> int:
         """Talk to a script."""
-        options.setdefault("wait", 0)
+        options.setdefault("wait", None)
         with self.connect(script) as peer:
             status = Talk(peer, screen, **options).run()
             self.end = peer.closed
@@ -59,25 +71,25 @@ class PipedTests(TalkCase):
     def test_lines(self):
         """Lines are sent, empty ones and commands too; answers are awaited."""
         source = "hi\n\n/close\ngrüße".encode()
-        self.assertEqual(self.talk(echo, source), 0)
+        self.assertEqual(self.talk(untilPing, source), 0)
         self.assertEqual(self.sink.getvalue(), source + b"\n")
-        self.assertEqual((self.end.code, self.end.initiator), (1000, "us"))
+        self.assertEqual((self.end.code, self.end.initiator), (1000, "peer"))
         self.assertEqual(self.errors.getvalue(), "")
 
     def test_many(self):
         """Many more lines than fit into any buffer all come back."""
         source = b"".join(b"%d\n" % number for number in range(5000))
-        self.assertEqual(self.talk(echo, source), 0)
+        self.assertEqual(self.talk(untilPing, source), 0)
         self.assertEqual(self.sink.getvalue(), source)
 
     def test_hex(self):
         """With hex, lines are bytes messages, and so is what comes back."""
-        self.assertEqual(self.talk(echo, b"00 ff\n1b\n\n", binary="hex"), 0)
+        self.assertEqual(self.talk(untilPing, b"00 ff\n1b\n\n", binary="hex"), 0)
         self.assertEqual(self.sink.getvalue(), b"00ff\n1b\n\n")
 
     def test_raw(self):
         """With raw, any octets can be sent."""
-        self.assertEqual(self.talk(echo, b"\x00\xff\n", binary="raw"), 0)
+        self.assertEqual(self.talk(untilPing, b"\x00\xff\n", binary="raw"), 0)
         self.assertEqual(self.sink.getvalue(), b"00ff\n")
 
     def test_wrong(self):
@@ -96,7 +108,7 @@ class PipedTests(TalkCase):
         """JSON is indented on request; what is none stays as it is."""
         deep = b"[" * 100_000
         source = b'{"a":["\xc3\xbc"]}\nno JSON\n' + deep
-        self.assertEqual(self.talk(echo, source, isJSON=True), 0)
+        self.assertEqual(self.talk(untilPing, source, isJSON=True), 0)
         indented = '{\n  "a": [\n    "ü"\n  ]\n}\nno JSON\n'.encode()
         self.assertEqual(self.sink.getvalue(), indented + deep + b"\n")
 
@@ -117,10 +129,10 @@ class PipedTests(TalkCase):
     def test_serverCloses(self):
         """When the server closes there is no more to read, nor to wait for."""
         read, write = os.pipe()
-        with open(read, "rb") as source, open(write, "wb"):
+        with os.fdopen(read, "rb") as source, os.fdopen(write, "wb"):
             pipe = Pipe(source, io.BytesIO())
             self.assertEqual(self.talkIn(pipe, closing(1000)), 0)
-        self.assertEqual(self.talk(closing(1000), b"", wait=None), 0)
+        self.assertEqual(self.talk(closing(1000), b""), 0)
 
 
 class StatusTests(TalkCase):
@@ -129,20 +141,20 @@ class StatusTests(TalkCase):
     def test_fine(self):
         """A server that closes with 1000, 1001 or no code says that all is well."""
         for code in (0, 1000, 1001):
-            self.assertEqual(self.talk(closing(code), b"", wait=None), 0)
+            self.assertEqual(self.talk(closing(code), b""), 0)
         self.assertEqual(self.errors.getvalue(), "")
 
     def test_otherCode(self):
         """Another code is told, with its reason escaped, and is status 1."""
         message = frame(TEXT, b"last words")
-        self.assertEqual(self.talk(closing(4001, message), b"", wait=None), 1)
+        self.assertEqual(self.talk(closing(4001, message), b""), 1)
         self.assertEqual(self.sink.getvalue(), b"last words\n")
         said = "wsagent: closed by the server with 4001: as\\x1bis\n"
         self.assertEqual(self.errors.getvalue(), said)
 
     def test_lost(self):
         """A server that hangs up without a goodbye is status 1."""
-        self.assertEqual(self.talk(Server.open, b"", wait=None), 1)
+        self.assertEqual(self.talk(Server.open, b""), 1)
         said = self.errors.getvalue()
         self.assertTrue(said.startswith("wsagent: closed uncleanly by the server with"))
 
@@ -153,9 +165,21 @@ class StatusTests(TalkCase):
             server.open(then=b"\xff\x00")
             server.readAll()
 
-        self.assertEqual(self.talk(script, b"", wait=None), 1)
+        self.assertEqual(self.talk(script, b""), 1)
         said = self.errors.getvalue()
         self.assertTrue(said.startswith("wsagent: closed uncleanly by us with 1002: "))
+
+    def test_unreadable(self):
+        """Input that cannot be read, as a folder, is status 1, after a goodbye."""
+
+        class Folder(Pipe):
+            def read(self):
+                raise IsADirectoryError(21, "Is a directory")
+
+        screen = Folder(io.BytesIO(), io.BytesIO())
+        self.assertEqual(self.talkIn(screen, echo), 1)
+        self.assertEqual(self.errors.getvalue(), "wsagent: input: Is a directory\n")
+        self.assertEqual((self.end.code, self.end.initiator), (1000, "us"))
 
     def test_interrupted(self):
         """Ctrl-C is status 130, after a goodbye."""
@@ -187,8 +211,7 @@ class TypedTests(TalkCase):
 
         def script(server):
             server.open()
-            for _ in range(4):
-                calls.append(server.receive())
+            calls.extend(server.receive() for _ in range(4))
             server.echo()
 
         self.assertEqual(self.typed("hi\n\n//ping\n/hex 00 Ff\n", script), 0)

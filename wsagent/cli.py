@@ -59,8 +59,9 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        """Say it."""
-        self.exit(2, f"wsagent: {escaped(message.removeprefix('argument '))}\n")
+        """Say it, and where to read what is right."""
+        where = "" if "allowed: " in message else ", see --help"
+        self.exit(2, f"wsagent: {escaped(message.removeprefix('argument '))}{where}\n")
 
 
 def _allowed(value: str, what: str) -> argparse.ArgumentTypeError:

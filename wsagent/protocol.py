@@ -169,7 +169,7 @@ class WebSocketProtocol:
             self.sendTextMessage(message)
         else:
             self.sendBytesMessage(message)
-        return self._wire.hasRoom()
+        return self._wire.waitForRoom()
 
     # To send
 

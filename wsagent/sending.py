@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface import implementer
 
@@ -185,41 +184,3 @@ class SendBuffer:
         if not self._waiting and self._whenEmpty is not None:
             whenEmpty, self._whenEmpty = self._whenEmpty, None
             whenEmpty()
-
-
-class FragmentSender:
-    """A message whose fragments are taken from an iterable, as there is room."""
-
-    def __init__(
-        self,
-        pieces: Iterable[str | bytes],
-        send: Callable[[str | bytes, bool], object],
-    ) -> None:
-        """
-        @param pieces: all C{str} or all octets.
-        @param send: sends a fragment, the last one or not.
-        @raise ValueError: there is no piece, and so no type.
-        """
-        self.finished: Deferred[None] = Deferred()
-        self._pieces = iter(pieces)
-        self._send = send
-        try:
-            self._next: str | bytes = next(self._pieces)
-        except StopIteration:
-            raise ValueError("no pieces, needed at least 1") from None
-
-    def sendNext(self) -> bool:
-        """
-        Send one fragment, and fetch the next.
-
-        @return: whether there are more.
-        @raise Exception: as the iterable; the message cannot be ended.
-        """
-        piece = self._next
-        try:
-            self._next = next(self._pieces)
-        except StopIteration:
-            self._send(piece, True)
-            return False
-        self._send(piece, False)
-        return True

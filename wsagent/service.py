@@ -6,13 +6,21 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    gatherResults,
+    inlineCallbacks,
+)
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .addresses import describePeer
 from .server import WebSocketServerFactory
+
+
+_log = Logger()
 
 
 class CannotStart(SystemExit, Exception):
@@ -28,8 +36,6 @@ class CannotStart(SystemExit, Exception):
 class WebSocketService(Service):
     """Listens on endpoints; on stop, closes everyone with 1001 and waits."""
 
-    _log = Logger()
-
     def __init__(
         self,
         factory: WebSocketServerFactory,
@@ -38,7 +44,9 @@ class WebSocketService(Service):
         """@param endpoints: where to listen."""
         self.factory = factory
         self._endpoints = endpoints
-        self._listening: list[Deferred[IListeningPort]] = []
+        self._listening: list[Deferred[IListeningPort | None]] = []
+        self._isStarting = False
+        self._failure: Failure | None = None
 
     def privilegedStartService(self) -> None:
         """
@@ -47,14 +55,15 @@ class WebSocketService(Service):
         @raise CannotStart: a port is not to be had.
         """
         super().privilegedStartService()
+        self._isStarting = True
         for endpoint in self._endpoints:
-            failures: list[Failure] = []
             listening = endpoint.listen(self.factory)
-            self._listening.append(listening)
-            listening.addCallback(self._listens)
-            listening.addErrback(failures.append)
-            if failures:
-                raise CannotStart(f"wsagent: {failures[0].getErrorMessage()}")
+            self._listening.append(
+                listening.addCallbacks(self._listens, self._cannotListen),
+            )
+            if self._failure is not None:
+                raise CannotStart(f"wsagent: {self._failure.getErrorMessage()}")
+        self._isStarting = False
 
     def startService(self) -> None:
         """Listen, unless that is done."""
@@ -81,5 +90,12 @@ class WebSocketService(Service):
 
     def _listens(self, port: IListeningPort) -> IListeningPort:
         """Say where."""
-        self._log.info("listening on {host}", host=describePeer(port.getHost()))
+        _log.info("listening on {host}", host=describePeer(port.getHost()))
         return port
+
+    def _cannotListen(self, failure: Failure) -> None:
+        """Say why not; whoever starts us is told by an error."""
+        if self._isStarting:
+            self._failure = failure
+        elif not failure.check(CancelledError):
+            _log.critical("cannot listen: {why}", why=failure.getErrorMessage())

@@ -79,6 +79,8 @@ class Talk:
             status = 130
         except ValueError as error:
             status = fail(str(error), 2)
+        except OSError as error:
+            status = fail(f"input: {error.strerror or error}")
         except (ClosedCleanly, ClosedUncleanly):
             # How it ended is said below.
             pass

@@ -7,19 +7,18 @@ application's own class is spared: opening, core, time, sending, ending.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import cast
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
-    ISSLTransport,
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -33,12 +32,15 @@ from .core.connection import Connection, Phase
 from .core.errors import ProtocolError
 from .core.extensions import Codec
 from .core.messages import Limits
+from .delivery import Delivery
 from .ending import Ending
 from .errors import ClosedCleanly, ClosedUncleanly
 from .interfaces import Agent, IWireTransport, Opening
 from .keepalive import Deadlines, Keepalive
-from .sending import SLICE, FragmentSender, SendBuffer
+from .parting import Parting
+from .sending import SendBuffer
 from .settings import Settings
+from .sources import FragmentSender, Sources
 
 # A class's own would put the instance, for good, into every event that is kept.
 _log = Logger()
@@ -74,19 +76,14 @@ class Wire(protocol.Protocol):
         self._deadlines = Deadlines(clock)
         self._agent: Agent | None = None
         self._connection: Connection | None = None
-        self._dropped = 0
         # Why nothing is read just now.
         self._isPausedByAgent = False
         self._isReading = True
-        self._producer: IPushProducer | None = None
-        self._senders: deque[FragmentSender] = deque()
         self._inbox: Inbox | None = None
-        self._awaitingRoom: list[Deferred[None]] = []
         self._isIdle = True
         # How it ends.
         self._ending = Ending()
-        self._isReadLost = False
-        self._isShutDown = False
+        self._parting = Parting(self._deadlines, settings.closeTimeout, self.abort)
         self._isLost = False
 
     # What Twisted calls
@@ -95,11 +92,8 @@ class Wire(protocol.Protocol):
         """Begin the opening handshake."""
         opening = self._opening
         assert opening is not None
-        self._deadlines.start(
-            "handshake",
-            self.settings.handshakeTimeout,
-            opening.giveUp,
-        )
+        timeout = self.settings.handshakeTimeout
+        self._deadlines.start("handshake", timeout, opening.giveUp)
         opening.connectionMade(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -111,12 +105,12 @@ class Wire(protocol.Protocol):
         elif self._opening is not None:
             self._opening.dataReceived(data)
         else:
-            self._drop(data)
+            self._parting.drop(self.transport, data)
 
     def readConnectionLost(self) -> None:
         """Take a FIN: send what waits, and be gone."""
-        self._isReadLost = True
-        if self._connection is None or self._isShutDown:
+        self._parting.isReadLost = True
+        if self._connection is None or self._parting.hasBegun:
             self.transport.loseConnection()
         else:
             self._connection.abandon()
@@ -140,7 +134,7 @@ class Wire(protocol.Protocol):
     def _tellLoss(self, reason: Failure) -> None:
         """Tell the agent how it ended."""
         failure = self._ending.failure(reason)
-        self._stopSources(failure)
+        self._sources.stop(lambda: failure)
         if self._inbox is not None:
             self._inbox.end(failure)
         _log.info(
@@ -148,11 +142,8 @@ class Wire(protocol.Protocol):
             peer=str(self),
             ending=str(failure.value),
         )
-        agent, self._agent = self._agent, None
-        try:
-            self._follow(cast(Agent, agent).connectionLost(failure))
-        except Exception:  # noqa: BLE001 - whatever the application raises
-            _log.failure("connectionLost for {peer} failed", peer=str(self))
+        agent, self._agent = cast(Agent, self._agent), None
+        self._delivery.call(agent.connectionLost, failure)
 
     def logPrefix(self) -> str:
         """Name the agent's class, as Twisted's log does a protocol's."""
@@ -187,13 +178,16 @@ class Wire(protocol.Protocol):
             self.transport.setTcpNoDelay(True)
         self._agent = agent
         settings = self.settings
-        self._buffer = SendBuffer(
-            self.transport,
-            self,
-            settings.sendHighWater,
-        )
+        self._buffer = SendBuffer(self.transport, self, settings.sendHighWater)
+        if isSequential:
+            self._inbox = Inbox(settings.inboxLimit, self._setReading)
+        self._delivery = Delivery(agent, self._inbox, self)
+        call = self._delivery.call
+        # Whose iterable it is that failed was told why.
+        failed = partial(self.fail, codes.INTERNAL_ERROR, "")
+        self._sources = Sources(self._hasRoom, call, failed)
         self._connection = Connection(
-            self,
+            self._delivery,
             self._buffer.write,
             self._role,
             Limits(settings.messageLimit, settings.fragmentLimit),
@@ -208,19 +202,10 @@ class Wire(protocol.Protocol):
             silenced=self.abort,
             timedOut=self.close,
         )
-        _log.info(
-            "{peer} connected, {openedAs}",
-            peer=str(self),
-            openedAs=openedAs,
-        )
-        if isSequential:
-            self._inbox = Inbox(settings.inboxLimit, self._setReading)
+        _log.info("{peer} connected, {how}", peer=str(self), how=openedAs)
         self._buffer.cork()
-        self._call(agent.negotiationFinished)
-        if agent.conversation is not None:
-            conversation = maybeDeferred(agent.conversation)
-            conversation.addCallback(lambda _: self.close())
-            conversation.addErrback(self._agentFailed)
+        call(agent.negotiationFinished)
+        self._delivery.converse(self.close)
         self._buffer.uncork()
         if rest:
             self.dataReceived(rest)
@@ -237,7 +222,7 @@ class Wire(protocol.Protocol):
             self.transport.write(octets)
         # The peer's FIN is still to be read.
         self.transport.resumeProducing()
-        self._shutDown()
+        self._parting.begin(self.transport, isPeerFirst=False)
 
     # What the agent, and the clock, call
 
@@ -266,9 +251,8 @@ class Wire(protocol.Protocol):
     def sendText(self, text: str, choice: bool | None) -> None:
         """Send a text message."""
         if self._connection is not None:
-            self._checkLimit()
+            self._checkSending()
             self._connection.sendText(text, choice)
-            self._messagePassed()
 
     def sendBytes(
         self,
@@ -277,25 +261,22 @@ class Wire(protocol.Protocol):
     ) -> None:
         """Send a bytes message."""
         if self._connection is not None:
-            self._checkLimit()
+            self._checkSending()
             self._connection.sendBytes(data, choice)
-            self._messagePassed()
 
     def sendFragment(self, data: str | bytes, isLast: bool) -> None:
         """Send a message in fragments."""
         if self._connection is not None:
-            self._checkLimit()
+            self._checkSending()
             self._connection.sendFragment(data, isLast)
-            self._messagePassed()
 
     def sendFragments(self, pieces: Iterable[str | bytes]) -> Deferred[None]:
         """Send a message in fragments, as there is room."""
         sender = FragmentSender(pieces, self.sendFragment)
-        self._senders.append(sender)
-        if not self.isOpen:
-            self._stopSources(self._ending.failure())
-        elif len(self._senders) == 1:
-            self._sendPieces()
+        if self.isOpen:
+            self._sources.add(sender)
+        else:
+            sender.finished.errback(self._ending.failure())
         return sender.finished
 
     def ping(self, payload: bytes) -> None:
@@ -315,10 +296,10 @@ class Wire(protocol.Protocol):
         if wasOpen and connection.phase is Phase.CLOSING:
             self._ending.closed(code, reason)
             self._keepalive.stop()
-            self._stopSources(None)
+            self._sources.stop(self._ending.failure)
             self._isPausedByAgent = False
             self._setReading()
-            self._buffer.notifyWhenEmpty(self._awaitPeer)
+            self._buffer.notifyWhenEmpty(self._parting.awaitPeer)
 
     def fail(self, code: int, reason: str, cause: BaseException | None = None) -> None:
         """Tell the peer that it is over, and hang up."""
@@ -345,30 +326,23 @@ class Wire(protocol.Protocol):
             raise RuntimeError("receive() without conversation()")
         return self._inbox.get()
 
-    def hasRoom(self) -> Deferred[None]:
+    def waitForRoom(self) -> Deferred[None]:
         """Wait until the send buffer is not filled."""
-        if not self.isOpen:
-            return fail(self._ending.failure())
-        if not self._buffer.isFilled:
-            return succeed(None)
-        waiting: Deferred[None] = Deferred(self._awaitingRoom.remove)
-        self._awaitingRoom.append(waiting)
-        return waiting
+        if self.isOpen:
+            return self._sources.waitForRoom()
+        return fail(self._ending.failure())
 
     def attachProducer(self, producer: IPushProducer) -> None:
         """Pause a producer while much waits to be sent."""
-        if self._producer is not None:
-            raise ValueError(f"producer {producer!r}, attached: {self._producer!r}")
-        if not self.isOpen:
+        if self.isOpen:
+            self._sources.attach(producer)
+        else:
             producer.stopProducing()
-            return
-        self._producer = producer
-        if self._buffer.isFilled:
-            producer.pauseProducing()
 
     def detachProducer(self) -> None:
         """Forget the producer."""
-        self._producer = None
+        if self._connection is not None:
+            self._sources.detach()
 
     def pauseReading(self) -> None:
         """Deliver nothing until L{resumeReading}."""
@@ -381,63 +355,45 @@ class Wire(protocol.Protocol):
         self._isPausedByAgent = False
         self._setReading()
 
-    # What the core calls
+    # What the delivery calls
 
-    def textReceived(self, text: str) -> None:
-        """Hand a message over."""
-        self._messagePassed()
-        if self._inbox is None:
-            self._call(cast(Agent, self._agent).textMessageReceived, text)
-        else:
-            self._inbox.put(text)
+    def messagePassed(self) -> None:
+        """Note that the connection is not idle."""
+        self._isIdle = False
+        if self.settings.idleTimeout is not None:
+            self._keepalive.messagePassed()
 
-    def bytesReceived(self, data: bytes) -> None:
-        """Hand a message over."""
-        self._messagePassed()
-        if self._inbox is None:
-            self._call(cast(Agent, self._agent).bytesMessageReceived, data)
-        else:
-            self._inbox.put(data)
-
-    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
-        """Hand a piece of a message over."""
-        if isLast:
-            self._messagePassed()
-        self._call(cast(Agent, self._agent).pieceReceived, piece, isLast)
-
-    def pingReceived(self, payload: bytes) -> None:
-        """Tell the agent; the pong is sent."""
-        self._call(cast(Agent, self._agent).pingReceived, payload)
-
-    def pongReceived(self, payload: bytes) -> None:
-        """Tell the agent, but for the answer to our own ping."""
-        if not self._keepalive.isOurs(payload):
-            self._call(cast(Agent, self._agent).pongReceived, payload)
+    def isOurPong(self, payload: bytes) -> bool:
+        """Ask whether a pong answers a ping of our own."""
+        return self._keepalive.isOurs(payload)
 
     def closeReceived(self, code: int, reason: str) -> None:
         """Hang up: both Close frames have passed."""
         self._ending.closeReceived(code, reason)
         self._finish()
 
+    def agentFailed(self, failure: Failure) -> None:
+        """Log what a hook raised; close 1011."""
+        if not self.isOpen and failure.check(ClosedCleanly, ClosedUncleanly):
+            # It waited, and was told that this is the end.
+            return
+        _log.failure("agent for {peer} failed", failure, peer=str(self))
+        self.fail(codes.INTERNAL_ERROR, "", failure.value)
+
     # What the send buffer calls
 
     def sendBufferFilled(self) -> None:
         """Read no more of what would be answered."""
         self._setReading()
-        if self._producer is not None:
-            self._call(self._producer.pauseProducing)
+        self._sources.filled()
         if self.isOpen:
-            self._call(cast(Agent, self._agent).sendBufferFilled)
+            self._delivery.call(cast(Agent, self._agent).sendBufferFilled)
 
     def sendBufferDrained(self) -> None:
         """Go on, each as long as there is room."""
         if self.isOpen:
-            self._call(cast(Agent, self._agent).sendBufferDrained)
-        if self._producer is not None and not self._buffer.isFilled:
-            self._call(self._producer.resumeProducing)
-        self._sendPieces()
-        while self._awaitingRoom and not self._buffer.isFilled:
-            self._awaitingRoom.pop(0).callback(None)
+            self._delivery.call(cast(Agent, self._agent).sendBufferDrained)
+        self._sources.drained()
         self._setReading()
 
     def sendStarted(self) -> None:
@@ -474,15 +430,14 @@ class Wire(protocol.Protocol):
             else:
                 self._keepalive.messageEnded()
 
-    def _checkLimit(self) -> None:
-        """Give up on a peer that is too slow for one more message."""
+    def _checkSending(self) -> None:
+        """Note a message; give up on a peer that is too slow for one more."""
+        self.messagePassed()
         limit = self.settings.sendLimit
         if limit is not None and self.isOpen and self.bufferedAmount > limit:
             self._buffer.discard()
-            self.fail(
-                codes.TRY_AGAIN_LATER,
-                f"more than {limit} octets wait to be sent",
-            )
+            reason = f"more than {limit} octets wait to be sent"
+            self.fail(codes.TRY_AGAIN_LATER, reason)
 
     def _setReading(self) -> None:
         """Read unless the agent, or the send buffer, has us wait."""
@@ -507,66 +462,14 @@ class Wire(protocol.Protocol):
             if self._isReading:
                 self.transport.resumeProducing()
 
-    def _messagePassed(self) -> None:
-        """Note that the connection is not idle."""
-        self._isIdle = False
-        if self.settings.idleTimeout is not None:
-            self._keepalive.messagePassed()
-
-    def _call(self, hook: Callable[..., object], *arguments: object) -> None:
-        """Call the application; its failure costs this connection only."""
-        try:
-            result = hook(*arguments)
-        except Exception:  # noqa: BLE001 - whatever the application raises
-            self._agentFailed(Failure())
-        else:
-            if result is not None:
-                self._follow(result)
-
-    def _follow(self, result: object) -> None:
-        """See what becomes of what a hook returned."""
-        if isinstance(result, Coroutine):
-            result = Deferred.fromCoroutine(result)
-        if isinstance(result, Deferred):
-            result.addErrback(self._agentFailed)
-
-    def _agentFailed(self, failure: Failure) -> None:
-        """Log what a hook raised; close 1011."""
-        if not self.isOpen and failure.check(ClosedCleanly, ClosedUncleanly):
-            # It waited, and was told that this is the end.
-            return
-        _log.failure("agent for {peer} failed", failure, peer=str(self))
-        self.fail(codes.INTERNAL_ERROR, "", failure.value)
-
-    def _sendPieces(self) -> None:
-        """Send fragments while there is room."""
-        while self._senders and self.isOpen and not self._buffer.isFilled:
-            sender = self._senders[0]
-            try:
-                hasMore = sender.sendNext()
-            except Exception as error:  # noqa: BLE001 - the application's iterable
-                self._senders.popleft()
-                sender.finished.errback()
-                self.fail(codes.INTERNAL_ERROR, "", error)
-                return
-            if not hasMore and self._senders:
-                self._senders.popleft()
-                sender.finished.callback(None)
-
-    def _stopSources(self, failure: Failure | None) -> None:
-        """Stop who would still send: nothing more can be."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            self._call(producer.stopProducing)
-        senders, self._senders = self._senders, deque()
-        waiting, self._awaitingRoom = self._awaitingRoom, []
-        for each in (*(sender.finished for sender in senders), *waiting):
-            each.errback(failure or self._ending.failure())
+    def _hasRoom(self) -> bool:
+        """Ask whether more may be sent just now."""
+        return self.isOpen and not self._buffer.isFilled
 
     def _failed(self, code: int, reason: str, cause: BaseException | None) -> None:
         """Hang up on a peer that was told so."""
         self._ending.failed(code, reason, cause)
-        self._awaitPeer()
+        self._parting.awaitPeer()
         self._finish()
 
     def _pingAlive(self, payload: bytes) -> None:
@@ -577,51 +480,20 @@ class Wire(protocol.Protocol):
         self._isIdle = True
         connection.ping(payload)
 
-    def _awaitPeer(self) -> None:
-        """Give the peer some time to be gone."""
-        if not self._deadlines.isRunning("close"):
-            self._deadlines.start("close", self.settings.closeTimeout, self.abort)
-
     def _finish(self) -> None:
         """Send what waits, then hang up."""
         self._keepalive.stop()
-        self._stopSources(None)
+        self._sources.stop(self._ending.failure)
         if not self._isReading:
             # The peer's FIN is still to be read.
             self._isReading = True
             self.transport.resumeProducing()
-        self._buffer.notifyWhenEmpty(self._hangUpOpen)
+        self._buffer.notifyWhenEmpty(self._part)
 
-    def _hangUpOpen(self) -> None:
-        """End a connection that was open."""
+    def _part(self) -> None:
+        """Hang up."""
         self._buffer.release()
         self._deadlines.stop("send")
-        self._shutDown()
-
-    def _shutDown(self) -> None:
-        """
-        Send FIN, and wait for the peer's.
-
-        To close with octets unread would send RST, and our last word be lost.
-        """
-        self._isShutDown = True
-        self._awaitPeer()
-        if self._role is Role.CLIENT and self._ending.isClean and not self._isReadLost:
-            # 7.1.1: the server is the first to hang up.
-            return
-        transport = self.transport
-        if (
-            self._isReadLost
-            # TLS says its own goodbye, and waits for the peer's.
-            or ISSLTransport.providedBy(transport)
-            or not hasattr(transport, "loseWriteConnection")
-        ):
-            transport.loseConnection()
-        else:
-            transport.loseWriteConnection()
-
-    def _drop(self, data: bytes) -> None:
-        """Read on for the peer's FIN, but not for long."""
-        self._dropped += len(data)
-        if self._dropped > SLICE:
-            self.transport.pauseProducing()
+        # 7.1.1: after a closing handshake the server is the first to do so.
+        isPeerFirst = self._role is Role.CLIENT and self._ending.isClean
+        self._parting.begin(self.transport, isPeerFirst)

@@ -1,4 +1,0 @@
-from wsagent import WebSocketProtocol
-
-class Mine(WebSocketProtocol):
-    pass

@@ -1,0 +1,101 @@
+"""What comes, handed to the application; and what the application makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+from .conversation import Inbox
+from .interfaces import Agent
+
+
+class Owner(Protocol):
+    """Who is told beside the agent."""
+
+    def messagePassed(self) -> None:
+        """A message came."""
+
+    def isOurPong(self, payload: bytes) -> bool:
+        """Ask whether a pong answers a ping of our own."""
+
+    def closeReceived(self, code: int, reason: str) -> None:
+        """Both Close frames have passed."""
+
+    def agentFailed(self, failure: Failure) -> None:
+        """The application has raised something."""
+
+
+class Delivery:
+    """What the core calls on behalf of one agent; its failures go no further."""
+
+    def __init__(self, agent: Agent, inbox: Inbox | None, owner: Owner) -> None:
+        """@param inbox: where messages wait, in place of their hooks."""
+        self._agent = agent
+        self._inbox = inbox
+        self._owner = owner
+
+    def converse(self, ended: Callable[[], object]) -> None:
+        """
+        Start the agent's conversation, if it has one.
+
+        @param ended: called when it has ended well.
+        """
+        if self._agent.conversation is not None:
+            conversation = maybeDeferred(self._agent.conversation)
+            conversation.addCallback(lambda _: ended())
+            conversation.addErrback(self._owner.agentFailed)
+
+    def textReceived(self, text: str) -> None:
+        """Hand a message over."""
+        self._owner.messagePassed()
+        if self._inbox is None:
+            self.call(self._agent.textMessageReceived, text)
+        else:
+            self._inbox.put(text)
+
+    def bytesReceived(self, data: bytes) -> None:
+        """Hand a message over."""
+        self._owner.messagePassed()
+        if self._inbox is None:
+            self.call(self._agent.bytesMessageReceived, data)
+        else:
+            self._inbox.put(data)
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
+        """Hand a piece of a message over."""
+        if isLast:
+            self._owner.messagePassed()
+        self.call(self._agent.pieceReceived, piece, isLast)
+
+    def pingReceived(self, payload: bytes) -> None:
+        """Tell the agent; the pong is sent."""
+        self.call(self._agent.pingReceived, payload)
+
+    def pongReceived(self, payload: bytes) -> None:
+        """Tell the agent, but for the answer to our own ping."""
+        if not self._owner.isOurPong(payload):
+            self.call(self._agent.pongReceived, payload)
+
+    def closeReceived(self, code: int, reason: str) -> None:
+        """Leave it to the owner."""
+        self._owner.closeReceived(code, reason)
+
+    def call(self, hook: Callable[..., object], *arguments: object) -> None:
+        """Call the application, and see what becomes of what it gives."""
+        try:
+            result = hook(*arguments)
+        except Exception:  # noqa: BLE001 - whatever the application raises
+            self._owner.agentFailed(Failure())
+        else:
+            if result is not None:
+                self._follow(result)
+
+    def _follow(self, result: object) -> None:
+        """Hear of the failure of a coroutine or a C{Deferred}."""
+        if isinstance(result, Coroutine):
+            result = Deferred.fromCoroutine(result)
+        if isinstance(result, Deferred):
+            result.addErrback(self._owner.agentFailed)
