@@ -1,7 +1,8 @@
 """
 An echo client that asks a fuzzing server for case after case.
 
-C{client.py ws://127.0.0.1:9001} speaks with it as Autobahn's clients do.
+C{client.py ws://127.0.0.1:9001} speaks with it as Autobahn's clients do; with
+C{--no-context-takeover} after that, no message refers to an earlier one.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ AGENT = "wsagent"
 PARALLELISM = 2
 """Cases at a time."""
 
+FORGETFUL = "--no-context-takeover"
+
 SETTINGS = Settings(
     messageLimit=16 * 1024 * 1024,
-    # A ping would be one event more than a case expects.
+    # A ping is one event more than a case expects.
     pingInterval=None,
-    compression=Compression(),
+    compression=Compression(hasContextTakeover=FORGETFUL not in sys.argv),
 )
 
 log = Logger()
@@ -87,4 +90,4 @@ def main(reactor: Any, url: str) -> Deferred[None]:
 
 
 if __name__ == "__main__":
-    react(main, sys.argv[1:])
+    react(main, sys.argv[1:2])

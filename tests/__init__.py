@@ -1,1 +1,1 @@
-"""The tests of wsagent; those in tests/network need pytest, all others trial or pytest."""
+"""The tests: those in tests/network need pytest, all others pytest or trial."""

@@ -96,8 +96,10 @@ def _seconds(text: str) -> float:
 
 def _wait(text: str) -> float | None:
     """Read a time from 0, or C{none}."""
+    if text in ("0", "none"):
+        return 0 if text == "0" else None
     with suppress(argparse.ArgumentTypeError):
-        return {"none": None, "0": 0}[text] if text in ("none", "0") else _seconds(text)
+        return _seconds(text)
     raise _allowed(text, "seconds from 0, or none")
 
 

@@ -19,7 +19,6 @@ from twisted.python.failure import Failure
 from .addresses import describePeer
 from .server import WebSocketServerFactory
 
-
 _log = Logger()
 
 

@@ -369,7 +369,6 @@ class ClientTests(SynchronousTestCase):
             ("server_max_window_bits=9; server_max_window_bits=9", ALL),
             ("", limited),
             ("server_max_window_bits=13", limited),
-            ("server_max_window_bits=12; client_max_window_bits=13", limited),
             ("client_no_context_takeover", forgetful),
         ):
             with row((answer, wish)), self.assertRaises(HandshakeError):
@@ -395,6 +394,14 @@ class ClientTests(SynchronousTestCase):
             if "server_no" in answer:
                 with self.assertRaises(InvalidPayload):
                     codec.decode(HELLO_AGAIN, True, 5)
+
+    def test_hintIgnored(self) -> None:
+        """A server may allow more than was offered; ours stays as it was offered."""
+        answer = [("server_max_window_bits", "12"), ("client_max_window_bits", "15")]
+        codec = PermessageDeflate(Compression()).begin(answer)
+        payloads = [noise(10_000) * 2, noise(10_000)]
+        messages = [codec.encode(payload, True) or b"" for payload in payloads]
+        self.assertEqual(inflated(messages, 12, True), payloads)
 
     def test_smallestWindow(self) -> None:
         """A server may ask for a window of 8 bits: then we compress nothing."""

@@ -135,12 +135,11 @@ class PermessageDeflate:
         peer = told.serverWindowBits or LARGEST_WINDOW
         if peer > wish.peerWindowBits:
             raise HandshakeError(f"server_max_window_bits over {wish.peerWindowBits}")
-        if (told.clientWindowBits or 0) > wish.windowBits:
-            raise HandshakeError(f"client_max_window_bits over {wish.windowBits}")
         if not (told.serverFlag or wish.peerHasContextTakeover):
             raise HandshakeError("server_no_context_takeover is missing")
         return DeflateCodec(
             wish,
+            # 7.1.2.2: the server may ignore our hint, and allow more.
             min(told.clientWindowBits or LARGEST_WINDOW, wish.windowBits),
             wish.hasContextTakeover and not told.clientFlag,
             peer,
