@@ -112,6 +112,10 @@ class Server:
         @param then: octets in the same segment.
         """
         self.readRequest()
+        self.accept(*lines, then=then)
+
+    def accept(self, *lines: bytes, then: bytes = b"") -> None:
+        """Accept the request that was read, as L{open} does."""
         offered = self.request.headers.get("sec-websocket-extensions")
         deflate = PermessageDeflate(Compression())
         extension, codec = negotiate(offered, (deflate,) if offered else ())

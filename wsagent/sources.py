@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, succeed
@@ -68,8 +67,9 @@ class Sources:
         self._call = call
         self._failed = failed
         self._producer: IPushProducer | None = None
-        self._senders: deque[FragmentSender] = deque()
-        self._waiting: deque[Deferred[None]] = deque()
+        # Lists: they are short, and an empty deque has half a KiB.
+        self._senders: list[FragmentSender] = []
+        self._waiting: list[Deferred[None]] = []
 
     def attach(self, producer: IPushProducer) -> None:
         """
@@ -112,7 +112,7 @@ class Sources:
             self._call(self._producer.resumeProducing)
         self._sendPieces()
         while self._waiting and self._hasRoom():
-            self._waiting.popleft().callback(None)
+            self._waiting.pop(0).callback(None)
 
     def stop(self, reason: Callable[[], Failure]) -> None:
         """
@@ -137,11 +137,11 @@ class Sources:
             try:
                 hasMore = sender.sendNext()
             except Exception as error:  # noqa: BLE001 - the application's iterable
-                self._senders.popleft()
+                self._senders.pop(0)
                 sender.finished.errback()
                 self._failed(error)
                 return
             # To send may end the connection, and stop all senders.
             if not hasMore and self._senders:
-                self._senders.popleft()
+                self._senders.pop(0)
                 sender.finished.callback(None)
