@@ -32,7 +32,7 @@ coverage: $(VENV)/with-test  ## see that each core module is covered whole by it
 	    $(BIN)/coverage report --include=wsagent/core/$$module.py --fail-under=100 || exit 1; \
 	done
 
-compliance: $(VENV)/with-compliance  ## hold the server against the conformance suite
+compliance: $(VENV)/with-compliance  ## hold both sides against the conformance suite
 	$(BIN)/python compliance/run.py $(ARGS)
 
 lint: $(VENV)/with-lint  ## check the style

@@ -19,6 +19,8 @@ from .framing import FrameReader, ReaderState, frameHeader
 from .messages import Limits, MessageReader, MessageReceiver, MessagesState
 
 _NO_MESSAGE = 0
+# One for all connections, never added to: an empty deque has half a KiB.
+_NONE_HELD: deque[bytes] = deque()
 
 
 class Phase(Enum):
@@ -98,7 +100,7 @@ class Connection:
         self.phase = Phase.OPEN
         # The message that goes out in fragments, and those that wait for its end.
         self._sendingOpcode = _NO_MESSAGE
-        self._held: deque[bytes] = deque()
+        self._held = _NONE_HELD
         self.heldAmount = 0
 
     @classmethod
@@ -129,7 +131,7 @@ class Connection:
         if codec is not None:
             codec.restore(state.codec)
         self._sendingOpcode = state.sendingOpcode
-        self._held += state.held
+        self._held = deque(state.held)
         self.heldAmount = sum(map(len, self._held))
         return self
 
@@ -331,6 +333,8 @@ class Connection:
                 opcode, payload = opcode | self._rsv, encoded
         if self.isSendingFragments or self._held:
             frame = self._frame(opcode, payload, fin=True)
+            if not self._held:
+                self._held = deque()
             self._held.append(frame)
             self.heldAmount += len(frame)
         else:
