@@ -20,9 +20,11 @@ help:  ## say what can be made
 run: $(VENV)/with-tls  ## serve on port 8001, or as ARGS say
 	$(BIN)/twistd -n wsagent $(or $(ARGS),--port 8001)
 
-test: $(VENV)/with-test  ## run every test under pytest, then those in memory under trial
-	$(BIN)/pytest $(ARGS)
-	$(BIN)/python -m twisted.trial tests
+test: pytest  ## run every test under pytest, then those in memory under trial
+	$(BIN)/python -m twisted.trial --reporter=text tests
+
+pytest: $(VENV)/with-test  ## run every test under pytest
+	$(BIN)/pytest --numprocesses=auto $(ARGS)
 
 coverage: $(VENV)/with-test  ## see that each core module is covered whole by its own tests
 	@for module in $(CORE); do \
@@ -63,4 +65,4 @@ $(BIN)/pip:
 	} >/dev/null 2>&1 || { echo 'Please install the package $(NAME)-venv, and run make again.'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-.PHONY: help run test coverage compliance lint format types clean
+.PHONY: help run test pytest coverage compliance lint format types clean

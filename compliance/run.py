@@ -21,7 +21,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,9 @@ MESSAGE_LIMIT = 16 * 1024 * 1024
 
 START_LIMIT = 30
 """Seconds that a server may take until it listens."""
+
+END_LIMIT = 60
+"""Seconds that kosoku may take to write its report."""
 
 VERDICTS = ["OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED"]
 """From good to bad; any other is worse."""
@@ -87,23 +90,23 @@ ROUNDS = [
 
 
 @contextmanager
-def listening(command: list[str], log: Path) -> Iterator[int]:
-    """Run a server, and give the port that the system chose for it."""
+def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server, at most as long as it is needed."""
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=HERE, stdout=output, stderr=output)
     try:
-        yield port(server, log)
+        yield server
     finally:
         server.terminate()
         server.wait()
 
 
-def port(server: subprocess.Popen[bytes], log: Path) -> int:
-    """Wait until a server's log says where it listens."""
+def address(server: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until a server's log says on which port it listens."""
     deadline = time.monotonic() + START_LIMIT
     while server.poll() is None and time.monotonic() < deadline:
         if found := re.search(r" listening on \S+:(\d+)\n", log.read_text()):
-            return int(found[1])
+            return f"127.0.0.1:{found[1]}"
         time.sleep(0.05)
     sys.exit(f"the server does not listen: see {log}")
 
@@ -125,27 +128,22 @@ def driveServer(reports: Path, options: list[str]) -> None:
         "--compress",
         "--app=echo:Echo",
     ]
-    with listening(server, reports / "wsagent.log") as number:
-        address = f"127.0.0.1:{number}"
-        client = [KOSOKU, "--mode=fuzzingclient", address, "--parallelism=2"]
-        run([*client, *options], reports / "kosoku.log")
+    log = reports / "wsagent.log"
+    with running(server, log) as process:
+        client = [KOSOKU, "--mode=fuzzingclient", "--parallelism=2", *options]
+        run([*client, address(process, log)], reports / "kosoku.log")
 
 
 def driveClient(reports: Path, options: list[str], more: Sequence[str]) -> None:
     """Have our client call kosoku."""
     server = [KOSOKU, "--mode=fuzzingserver", "127.0.0.1:0", *options]
-    with listening(server, reports / "kosoku.log") as number:
-        client = [sys.executable, f"{HERE}/client.py", f"ws://127.0.0.1:{number}"]
-        run([*client, *more], reports / "wsagent.log")
-        awaitReport(reports)
-
-
-def awaitReport(reports: Path) -> None:
-    """Give kosoku the time to write."""
-    deadline = time.monotonic() + START_LIMIT
     log = reports / "kosoku.log"
-    while "wrote reports" not in log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    with running(server, log) as process:
+        client = [sys.executable, f"{HERE}/client.py"]
+        url = f"ws://{address(process, log)}"
+        run([*client, url, *more], reports / "wsagent.log")
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_LIMIT)
 
 
 def drive(each: Round, reports: Path, sizes: list[str]) -> dict[str, Case]:

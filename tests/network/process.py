@@ -46,13 +46,20 @@ class Server:
     @ivar ports: where it listens.
     """
 
-    def __init__(self, folder: Path, *command: str, ports: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *command: str,
+        ports: int = 1,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
         """
         Start it, and wait until it listens.
 
         @param folder: where it runs, and has its log.
         @param command: without a program: C{twistd -n wsagent} with these.
         @param ports: on how many.
+        @param stdin: its input, as C{Popen} has it.
         """
         if not command or command[0].startswith("-"):
             command = ("twistd", "-n", "wsagent", *command)
@@ -63,7 +70,7 @@ class Server:
             self._process = subprocess.Popen(
                 [PROGRAMS / program, *arguments],
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

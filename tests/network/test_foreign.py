@@ -1,103 +1,213 @@
-"""The client against servers of other libraries."""
+"""
+The clients and the server against those of other libraries.
+
+Each test is a conversation, held with each peer, in each direction, with
+compression and without.  Another peer is a program in C{peers} and an entry in
+C{foreign.PROGRAMS}.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import os
 
 import pytest
 import pytest_twisted
 
-from wsagent import Settings
+from wsagent import ClosedCleanly, Compression, Settings
+
+from .foreign import PROGRAMS, Foreign, Meeting, please
+
+LENGTHS = (0, 125, 126, 65_535, 65_536)
+LARGE = 4 * 1024 * 1024
+PIECES = ["", "fra", "gm\u20acnt" * 20_000, "ed"]
+LONGEST = "\u00e9" * 61 + "!"
+"""A reason of 123 octets."""
+
+COMPRESSIONS = {
+    "plain": None,
+    "deflate": Compression(threshold=0),
+    "smallest": Compression(
+        threshold=0,
+        memoryLevel=1,
+        windowBits=9,
+        peerWindowBits=9,
+        hasContextTakeover=False,
+        peerHasContextTakeover=False,
+    ),
+}
 
 
-class InThread:
-    """An asyncio server in a thread."""
-
-    def __init__(self, serve) -> None:
-        """@param serve: a coroutine function that gives a port and a way to stop."""
-        self._serve = serve
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        assert self._started.wait(20)
-
-    def _run(self) -> None:
-        """Run until it is stopped."""
-        asyncio.run(self._main())
-
-    async def _main(self) -> None:
-        """Serve."""
-        self._loop = asyncio.get_running_loop()
-        self._stopped = asyncio.Event()
-        self.port, stop = await self._serve()
-        self._started.set()
-        await self._stopped.wait()
-        await stop()
-
-    def stop(self) -> None:
-        """Stop, and wait for the thread."""
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join()
+@pytest.fixture(scope="module", params=PROGRAMS)
+def foreign(request, tmp_path_factory):
+    """Give a peer."""
+    peer = Foreign(request.param, tmp_path_factory.mktemp(request.param))
+    yield peer
+    peer.stop()
 
 
-async def serveWebsockets():
-    """Serve an echo with C{websockets}."""
-    from websockets.asyncio.server import serve
-
-    async def echo(peer):
-        async for message in peer:
-            await peer.send(message)
-
-    server = await serve(echo, "127.0.0.1", 0, subprotocols=["echo"], max_size=None)
-
-    async def stop():
-        server.close()
-        await server.wait_closed()
-
-    return server.sockets[0].getsockname()[1], stop
+@pytest.fixture(params=COMPRESSIONS)
+def compression(request):
+    """Give a choice."""
+    return COMPRESSIONS[request.param]
 
 
-async def serveAiohttp():
-    """Serve an echo with C{aiohttp}."""
-    from aiohttp import WSMsgType, web
+@pytest.fixture(params=["client", "blocking", "server"])
+def role(request):
+    """Give ours."""
+    return request.param
 
-    async def echo(request):
-        peer = web.WebSocketResponse(protocols=("echo",), max_msg_size=0)
-        await peer.prepare(request)
-        async for message in peer:
-            if message.type is WSMsgType.TEXT:
-                await peer.send_str(message.data)
-            elif message.type is WSMsgType.BINARY:
-                await peer.send_bytes(message.data)
-        return peer
 
-    application = web.Application()
-    application.router.add_get("/", echo)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    return site._server.sockets[0].getsockname()[1], runner.cleanup
+@pytest_twisted.async_yield_fixture
+async def meet(foreign, role, compression, ports, failures):  # noqa: ARG001 - it outlives this one
+    """Give what connects one of ours with a peer; in the end all are closed."""
+    settings = Settings(messageLimit=None, sendLimit=None, compression=compression)
+    everyone = []
+
+    async def met(subprotocols=("echo",)):
+        before = len(foreign.reports())
+        meeting = Meeting(foreign, ports, settings)
+        ours = await getattr(meeting, role)(subprotocols)
+        everyone.append(ours)
+        ours.octets = meeting.octets
+        theirs = await foreign.report(lambda each: "opened" in each, before)
+        assert theirs["subprotocol"] == ours.subprotocol
+        assert theirs["isCompressed"] is (compression is not None)
+        ours.number = theirs["opened"]
+        return ours
+
+    yield met
+    for ours in everyone:
+        await ours.close(1000)
+
+
+async def echoes(ours, *messages) -> None:
+    """Demand that messages come back."""
+    for message in messages:
+        await ours.send(message)
+        assert await ours.receive() == message
+
+
+def text(length: int) -> str:
+    """Write a text of so many octets."""
+    return "\u00e9" * (length // 2) + "a" * (length % 2)
+
+
+@pytest_twisted.ensureDeferred
+async def test_messages(meet):
+    """Texts and octets come back as they were, wherever frames change."""
+    ours = await meet()
+    for length in LENGTHS:
+        await echoes(ours, text(length), os.urandom(length))
+
+
+@pytest.mark.parametrize("compression", ["plain", "deflate"], indirect=True)
+@pytest_twisted.ensureDeferred
+async def test_large(meet):
+    """Four mebioctets come back in one message."""
+    ours = await meet()
+    await echoes(ours, os.urandom(1024) * (LARGE // 1024))
+
+
+@pytest_twisted.ensureDeferred
+async def test_compression(meet, compression):
+    """What can be compressed is, in both directions, if that was agreed on."""
+    ours = await meet()
+    await echoes(ours, text(100_000))
+    for octets in ours.octets:
+        assert octets < 10_000 if compression else octets > 100_000
+
+
+@pytest_twisted.ensureDeferred
+async def test_takeover(meet):
+    """Messages that refer to earlier ones, or may not, come back."""
+    ours = await meet()
+    message = os.urandom(300)
+    for _ in range(5):
+        await echoes(ours, message, message.hex())
+
+
+@pytest.mark.parametrize("role", ["client", "server"], indirect=True)
+@pytest_twisted.ensureDeferred
+async def test_pieces(meet):
+    """A peer understands our fragments, with a ping between them."""
+    ours = await meet()
+    await ours.sendPieces(PIECES)
+    assert await ours.receive() == "".join(PIECES)
+    await ours.sendPieces([piece.encode() for piece in PIECES])
+    assert await ours.receive() == "".join(PIECES).encode()
+
+
+# aiohttp sends no fragments.
+@pytest.mark.parametrize("foreign", ["websockets", "autobahn", "ws"], indirect=True)
+@pytest_twisted.ensureDeferred
+async def test_theirPieces(meet):
+    """We understand a peer's fragments."""
+    ours = await meet()
+    await ours.send(please(pieces=PIECES))
+    assert await ours.receive() == "".join(PIECES)
+
+
+@pytest_twisted.ensureDeferred
+async def test_pings(meet):
+    """A peer answers our pings, and we answer its own."""
+    ours = await meet()
+    for payload in (b"", b"?", bytes(125)):
+        await ours.pinged(payload)
+    for payload in ("?", "!" * 125):
+        await ours.send(please(ping=payload))
+        assert await ours.receive() == "pong " + payload
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize(
-    ("module", "serve"), [("websockets", serveWebsockets), ("aiohttp", serveAiohttp)]
+    ("code", "reason"),
+    [(1000, ""), (1001, "later"), (3000, LONGEST), (4999, "why")],
+    ids=str,
 )
-async def test_foreign(dial, module, serve):
-    """Servers of other libraries understand the client, and are understood."""
-    pytest.importorskip(module, reason="a foreign server, to talk to it")
-    server = InThread(serve)
-    try:
-        settings = Settings(messageLimit=None, sendLimit=None)
-        agent = await dial(
-            f"ws://127.0.0.1:{server.port}/", subprotocols=["echo"], settings=settings
-        )
-        assert agent.subprotocol == "echo"
-        await agent.echoes()
-        await agent.echoes([bytes(4 * 1024 * 1024)])
-        agent.ping(b"?")
-        await agent.close(4000)
-    finally:
-        server.stop()
+async def test_close(meet, foreign, code, reason):
+    """A peer hears our code and reason, and closes."""
+    ours = await meet()
+    await ours.close(code, reason)
+    end = await ours.lost()
+    assert isinstance(end, ClosedCleanly)
+    assert (end.code, end.reason, end.initiator) == (code, reason, "us")
+    theirs = await foreign.report(lambda each: each.get("closed") == ours.number)
+    assert (theirs["code"], theirs["reason"]) == (code, reason)
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(1000, ""), (3000, LONGEST), (4999, "why")],
+    ids=str,
+)
+async def test_theirClose(meet, foreign, code, reason):
+    """We hear a peer's code and reason, and answer with the code."""
+    ours = await meet()
+    await ours.send(please(close=[code, reason]))
+    end = await ours.lost()
+    assert isinstance(end, ClosedCleanly)
+    assert (end.code, end.reason, end.initiator) == (code, reason, "peer")
+    theirs = await foreign.report(lambda each: each.get("closed") == ours.number)
+    assert theirs["code"] == code
+
+
+# The others always send a code.
+@pytest.mark.parametrize("foreign", ["autobahn", "ws"], indirect=True)
+@pytest_twisted.ensureDeferred
+async def test_theirCloseWithoutCode(meet):
+    """A peer may close without a code."""
+    ours = await meet()
+    await ours.send(please(close=[]))
+    end = await ours.lost()
+    assert isinstance(end, ClosedCleanly)
+    assert (end.code, end.reason, end.initiator) == (1005, "", "peer")
+
+
+@pytest_twisted.ensureDeferred
+async def test_subprotocols(meet):
+    """Of several subprotocols who listens chooses one, of none none."""
+    ours = await meet(("other", "echo"))
+    assert ours.subprotocol == "echo"
+    ours = await meet(())
+    assert ours.subprotocol is None
