@@ -1,6 +1,11 @@
-"""What pytest does around each test."""
+"""What pytest does around the tests."""
+
+import signal
 
 import pytest
+
+# Who runs us in the background may ignore it; so would the servers of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
