@@ -30,7 +30,7 @@ PEERS = Path(__file__).with_name("peers")
 END = (ClosedCleanly, ClosedUncleanly)
 
 
-def inPython(library: str, folder: Path) -> tuple[str, ...]:
+def inPython(library: str, _folder: Path) -> tuple[str, ...]:
     """Find the program with a library of this environment."""
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")

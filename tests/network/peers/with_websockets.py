@@ -26,7 +26,8 @@ class Peer:
                 yield message
         except ConnectionClosedError as error:
             # That is any code but 1000 and 1001.
-            assert error.rcvd, error
+            if not error.rcvd:
+                raise
 
     async def ping(self, payload: str) -> None:
         """Ping, and wait."""
