@@ -73,7 +73,7 @@ def parseURL(text: str) -> Location:
     try:
         parts = urlsplit(text)
         port = parts.port
-        host = _encodedHost(parts.hostname or "")
+        host = _encodedHost(parts.hostname or "", isAddress="[" in parts.netloc)
     except ValueError as error:
         raise ValueError(f"URL {text!r}: {error}") from None
     if parts.scheme not in _PORTS:
@@ -93,9 +93,13 @@ def parseURL(text: str) -> Location:
     return Location(parts.scheme == "wss", host, port, target, credentials)
 
 
-def _encodedHost(host: str) -> str:
-    """Check a host, and put it into ASCII."""
-    if ":" in host:
+def _encodedHost(host: str, isAddress: bool) -> str:
+    """
+    Check a host, and put it into ASCII.
+
+    @param isAddress: it stood in brackets.
+    """
+    if isAddress:
         if "%" in host:
             raise ValueError("a zone in an address, allowed: none")
         return str(IPv6Address(host))

@@ -86,12 +86,19 @@ class Foreign:
             "127.0.0.1",
             0,
             max_size=None,
+            process_request=self._decide,
             subprotocols=["chat"],
             select_subprotocol=lambda _, offered: "chat" if offered else None,
         )
         self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
+
+    def _decide(self, connection, request):
+        """Refuse what may not be had."""
+        if request.path == "/forbidden":
+            return connection.respond(403, "not for you")
+        return None
 
     def _handle(self, connection) -> None:
         """Serve one client, and note how it ended."""
@@ -204,5 +211,5 @@ def test_foreignVanishes(foreign):
 def test_foreignRefuses(foreign):
     """Another's refusal has its status and its body."""
     with pytest.raises(ConnectionRejected) as caught:
-        connect(foreign.url, timeout=PATIENCE, headers={"X": "a" * 9000})
-    assert caught.value.status >= 400
+        connect(foreign.url + "/forbidden", timeout=PATIENCE)
+    assert (caught.value.status, caught.value.body) == (403, b"not for you")

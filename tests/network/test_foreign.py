@@ -189,7 +189,7 @@ async def test_theirClose(meet, foreign, code, reason):
     assert isinstance(end, ClosedCleanly)
     assert (end.code, end.reason, end.initiator) == (code, reason, "peer")
     theirs = await foreign.report(lambda each: each.get("closed") == ours.number)
-    assert theirs["code"] == code
+    assert theirs["code"] == code, theirs
 
 
 # The others always send a code.
