@@ -191,8 +191,27 @@ class Authority:
         self._name = x509.Name(
             [x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests of wsagent")],
         )
-        own = x509.BasicConstraints(ca=True, path_length=0)
-        self._write("authority", self._name, self._key, own)
+        # What RFC 5280 wants of an authority, and Python 3.13 too.
+        signs = dict.fromkeys(
+            (
+                "digital_signature",
+                "content_commitment",
+                "key_encipherment",
+                "data_encipherment",
+                "key_agreement",
+                "crl_sign",
+                "encipher_only",
+                "decipher_only",
+            ),
+            False,
+        )
+        self._write(
+            "authority",
+            self._name,
+            self._key,
+            x509.BasicConstraints(ca=True, path_length=0),
+            x509.KeyUsage(key_cert_sign=True, **signs),
+        )
 
     def server(self, host: str) -> ssl.SSLContext:
         """Make what a server with a certificate for that host needs."""
@@ -211,14 +230,14 @@ class Authority:
         """Make what a client that trusts this authority needs."""
         return ssl.create_default_context(cafile=str(self._folder / "authority.pem"))
 
-    def _write(self, name, subject, key, extension) -> None:
+    def _write(self, name, subject, key, *extensions) -> None:
         """Write a certificate and its key."""
         from cryptography.hazmat.primitives import hashes, serialization
 
         x509 = self._x509
         now = dt.datetime.now(dt.timezone.utc)
         day = dt.timedelta(days=1)
-        certificate = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -226,7 +245,6 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - day)
             .not_valid_after(now + day)
-            .add_extension(extension, critical=False)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
                 critical=False,
@@ -237,8 +255,10 @@ class Authority:
                 ),
                 critical=False,
             )
-            .sign(self._key, hashes.SHA256())
         )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=True)
+        certificate = builder.sign(self._key, hashes.SHA256())
         pem = serialization.Encoding.PEM
         (self._folder / f"{name}.pem").write_bytes(
             key.private_bytes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import warnings
 from contextlib import contextmanager
 
 from tests.agents import Noting
@@ -348,7 +349,10 @@ class HostileServerTests(ClientCase):
         drawn = []
         for _ in range(2):
             reading, writing = os.pipe()
-            child = os.fork()
+            with warnings.catch_warnings():
+                # There may be threads, of who runs the tests.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
             if not child:
                 os.write(writing, b"".join(masking.newKey() for _ in range(500)))
                 os._exit(0)
