@@ -43,9 +43,8 @@ def certificate(tmp_path_factory):
     return selfSigned(tmp_path_factory.mktemp("certificate"))
 
 
-@pytest.fixture
-def failures():
-    """Give the failures that were logged; in the end there are none."""
+def noteFailures():
+    """Note the failures that are logged; in the end there are none."""
     noted = []
 
     def note(event):
@@ -58,6 +57,18 @@ def failures():
     gc.collect()
     globalLogPublisher.removeObserver(note)
     assert noted == []
+
+
+@pytest.fixture
+def failures():
+    """Give the failures that were logged; in the end there are none."""
+    yield from noteFailures()
+
+
+@pytest.fixture(scope="module")
+def noFailures():
+    """See that no failures are logged, in a module of many short tests."""
+    yield from noteFailures()
 
 
 @pytest_twisted.async_yield_fixture

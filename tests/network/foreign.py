@@ -42,19 +42,23 @@ def inNode(library: str, folder: Path) -> tuple[str, ...]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("node and npm are not installed")
-    options = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0")
+    quiet = ("--no-audit", "--no-fund", "--loglevel=error")
+    safe = ("--ignore-scripts", "--fetch-retries=0", "--prefix", folder)
     try:
         subprocess.run(
-            [npm, "install", *options, "--prefix", folder, library],
+            [npm, "install", *quiet, *safe, library],
             cwd=folder,
             capture_output=True,
             check=True,
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=60,
+            timeout=30,
         )
-    except subprocess.SubprocessError as error:
-        pytest.skip(f"npm cannot install {library}: {error.stderr or error}")
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm cannot install {library} in time")
+    except subprocess.CalledProcessError as error:
+        why = error.stderr.partition("\n")[0]
+        pytest.skip(f"npm cannot install {library}: {why}")
     return (node, str(PEERS / f"with_{library}.mjs"))
 
 

@@ -58,7 +58,7 @@ def role(request):
 
 
 @pytest_twisted.async_yield_fixture
-async def meet(foreign, role, compression, ports, failures):  # noqa: ARG001 - it outlives this one
+async def meet(foreign, role, compression, ports, noFailures):  # noqa: ARG001 - it outlives this one
     """Give what connects one of ours with a peer; in the end all are closed."""
     settings = Settings(messageLimit=None, sendLimit=None, compression=compression)
     everyone = []

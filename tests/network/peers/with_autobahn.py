@@ -19,6 +19,9 @@ from common import closed, listening, opened, orderIn
 from twisted.internet import reactor, stdio
 from twisted.protocols.basic import LineOnlyReceiver
 
+# Its timers round down to whole seconds: one second may be none.
+PATIENCE = {"openHandshakeTimeout": 15, "closeHandshakeTimeout": 15}
+
 
 class Peer:
     """A connection, of either side."""
@@ -74,6 +77,7 @@ class Orders(LineOnlyReceiver):
         order = json.loads(line)
         factory = WebSocketClientFactory(order["url"], protocols=order["subprotocols"])
         factory.protocol = Client
+        factory.setProtocolOptions(**PATIENCE, serverConnectionDropTimeout=15)
         if order["isCompressed"]:
             factory.setProtocolOptions(
                 perMessageCompressionOffers=[PerMessageDeflateOffer()],
@@ -89,7 +93,8 @@ class Orders(LineOnlyReceiver):
 server = WebSocketServerFactory(protocols=["echo"])
 server.protocol = Server
 server.setProtocolOptions(
-    perMessageCompressionAccept=lambda offers: PerMessageDeflateOfferAccept(offers[0])
+    **PATIENCE,
+    perMessageCompressionAccept=lambda offers: PerMessageDeflateOfferAccept(offers[0]),
 )
 listening(reactor.listenTCP(0, server, interface="127.0.0.1").getHost().port)
 stdio.StandardIO(Orders())
