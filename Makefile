@@ -37,6 +37,9 @@ coverage: $(VENV)/with-test  ## see that each core module is covered whole by it
 compliance: $(VENV)/with-compliance  ## hold both sides against the conformance suite
 	$(BIN)/python compliance/run.py $(ARGS)
 
+bench: | $(BIN)/pip  ## measure beside other libraries
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
 lint: $(VENV)/with-lint  ## check the style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -65,4 +68,4 @@ $(BIN)/pip:
 	} >/dev/null 2>&1 || { echo 'Please install the package $(NAME)-venv, and run make again.'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-.PHONY: help run test pytest coverage compliance lint format types clean
+.PHONY: help run test pytest coverage compliance bench lint format types clean

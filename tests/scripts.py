@@ -13,26 +13,21 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsagent import blocking
 from wsagent.core import handshake
 from wsagent.core.codes import Role
-from wsagent.core.connection import Connection, Phase
 from wsagent.core.extensions import negotiate
-from wsagent.core.heads import HeadReader, requestLine
-from wsagent.core.messages import Limits
+from wsagent.core.heads import requestLine
 from wsagent.core.permessage import PermessageDeflate
 from wsagent.settings import Compression
-from wsagent.testing import Recorder
+
+from .ends import FIN, End
 
 PATIENCE = 20
 """Seconds after which a test has failed: no speed is asserted."""
 
-FIN = ("FIN",)
-"""What L{Server.receive} gives when the client is gone."""
 
-
-class Server:
+class Server(End):
     """
-    A server's end of a socket, whose script runs in a thread.
+    A server's end, whose script runs in a thread.
 
-    @ivar socket: blocks for as long as a test has patience.
     @ivar request: the client's, once it was read.
     """
 
@@ -42,11 +37,10 @@ class Server:
         @param tls: makes TLS of the socket first.
         """
         end.settimeout(PATIENCE)
-        self.socket = end
+        super().__init__(end)
         self._script = script
         self._tls = tls
         self._failure: BaseException | None = None
-        self._recorder = Recorder()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -74,14 +68,8 @@ class Server:
 
     def readRequest(self) -> None:
         """Read the request."""
-        reader = HeadReader(requestLine, 65_536)
-        whole = None
-        while whole is None:
-            data = self.socket.recv(65_536)
-            if not data:
-                raise EOFError("no request")
-            whole = reader.feed(data)
-        self.request = handshake.readRequest(whole[0], whole[1])
+        start, headers, _ = self.readHead(requestLine)
+        self.request = handshake.readRequest(start, headers)
 
     def send(self, *octets: bytes) -> None:
         """Send anything, a segment each."""
@@ -121,26 +109,8 @@ class Server:
         extension, codec = negotiate(offered, (deflate,) if offered else ())
         if extension is not None:
             lines = (*lines, b"Sec-WebSocket-Extensions: " + extension.encode())
-        self.connection = Connection(
-            self._recorder,
-            self.socket.sendall,
-            Role.SERVER,
-            Limits(None, None),
-            codec=codec,
-        )
+        self.begin(Role.SERVER, codec)
         self.send(self.accepted(*lines) + then)
-
-    def receive(self):
-        """Wait for a call of the core's, or L{FIN}."""
-        calls = self._recorder.calls
-        while not calls:
-            data = self.socket.recv(262_144)
-            if not data:
-                return FIN
-            if self.connection.phase is Phase.CLOSED:
-                raise AssertionError(f"after the Close frame: {data!r}")
-            self.connection.feed(data)
-        return calls.pop(0)
 
     def echo(self) -> None:
         """Send every message back as it came, until the client is gone."""

@@ -20,9 +20,10 @@ core.deflate core.framing core.heads
 core.extensions core.tunnels
 core.handshake core.messages core.permessage
 core.connection core.responses
-access addresses conversation interfaces sending sources tls urls
-delivery errors lines settings
-ending keepalive proxies
+access addresses conversation interfaces sockets.__init__ sockets.system sources tls urls
+delivery errors lines settings sockets.transport
+sending sockets.lane
+ending keepalive proxies sockets.adoption
 parting
 traffic wire
 draining protocol
@@ -37,6 +38,7 @@ __init__ __main__
 NAMED_ONLY = {
     ("attempt", "client"),
     ("interfaces", "wire"),
+    ("sockets.transport", "sockets.lane"),
 }
 
 FOLDER = Path(wsagent.__file__).parent

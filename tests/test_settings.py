@@ -41,6 +41,7 @@ RULES = {
         "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
     ),
     "requireOrigin": ((True, False), NOT_FLAGS, "True or False"),
+    "hasFastLane": ((True, False), NOT_FLAGS, "True or False"),
     "isStreaming": ((True, False), NOT_FLAGS, "True or False"),
 }
 
@@ -68,6 +69,7 @@ class SettingsTests(SynchronousTestCase):
                 30,
                 None,
                 False,
+                True,
                 False,
             ],
         )

@@ -1,10 +1,14 @@
 """L{wsagent.terminal}."""
 
+import builtins
 import io
 import os
+import pty
 import stat
 import sys
+import termios
 from pathlib import Path
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -107,20 +111,32 @@ class TerminalTests(SynchronousTestCase):
         self.assertEqual(self.terminal.read(), b"\xff")
         self.assertRaises(EOFError, self.terminal.read)
 
+    def reopen(self):
+        """Open the terminal, and close it."""
+        self.terminal.open()
+        self.terminal.close()
+
+    def test_closed(self):
+        """It is closed once, and only if it was open."""
+        self.terminal.close()
+        self.reopen()
+        self.terminal.close()
+        self.assertEqual(self.screen.getvalue(), "\r\x1b[K")
+
     def test_history(self):
         """What was typed is kept, for its owner only."""
-        self.terminal.close()
+        self.reopen()
         path = self.folder / "wsagent" / "history"
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(path.parent.stat().st_mode), 0o700)
         path.chmod(0o644)
-        self.terminal.close()
+        self.reopen()
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
 
     def test_noHistory(self):
         """Where nothing can be kept, nothing is."""
         self.folder.write_text("a file, no folder")
-        self.terminal.close()
+        self.reopen()
         self.assertEqual(self.screen.getvalue(), "\r\x1b[K")
 
     def test_historyFile(self):
@@ -130,6 +146,113 @@ class TerminalTests(SynchronousTestCase):
         for environment in ({}, {"XDG_STATE_HOME": "state"}, {"XDG_STATE_HOME": ""}):
             self.patch(os, "environ", {"HOME": "/home/me", **environment})
             self.assertEqual(historyFile(), usual)
+
+
+class KeysTests(SynchronousTestCase):
+    """Between two lines, the system leaves what is typed as it is."""
+
+    def setUp(self):
+        """Have a terminal."""
+        self.keys, terminal = pty.openpty()
+        self.addCleanup(os.close, self.keys)
+        self.stdin = os.fdopen(terminal, encoding="utf-8")
+        self.addCleanup(self.stdin.close)
+        self.patch(sys, "stdin", self.stdin)
+        self.patch(sys, "stdout", io.StringIO())
+        self.patch(os, "environ", {"XDG_STATE_HOME": self.mktemp()})
+        self.terminal = Terminal(io.StringIO())
+        self.former = termios.tcgetattr(terminal)
+
+    def off(self) -> int:
+        """Give the local modes that are off now; nothing else has changed."""
+        mode = termios.tcgetattr(self.stdin)
+        off = self.former[3] & ~mode[3]
+        mode[3] |= off
+        # Two of them are numbers while the system does not edit lines.
+        mode[6] = [c if isinstance(c, bytes) else bytes([c]) for c in mode[6]]
+        self.assertEqual(mode, self.former)
+        return off
+
+    def without(self, name: str) -> None:
+        """Have a module missing."""
+        missing = patch.dict(sys.modules, {name: None})
+        missing.start()
+        self.addCleanup(missing.stop)
+
+    def test_modes(self):
+        """Nothing is edited or shown, but while a line is read, and afterwards."""
+        seen = []
+
+        def read(_):
+            seen.append(self.off())
+            os.write(self.keys, b"hi\x04\n")
+            return self.stdin.readline()
+
+        self.patch(builtins, "input", read)
+        self.terminal.open()
+        self.assertEqual(self.off(), termios.ICANON | termios.ECHO)
+        self.assertEqual(self.terminal.read(), b"hi\x04\n")
+        self.assertEqual(seen, [termios.ICANON])
+        self.assertEqual(self.off(), termios.ICANON | termios.ECHO)
+        self.terminal.close()
+        self.assertEqual(self.off(), 0)
+
+    def test_interrupted(self):
+        """Whatever ends a line, nothing is shown then."""
+
+        def read(_):
+            raise KeyboardInterrupt
+
+        self.patch(builtins, "input", read)
+        self.terminal.open()
+        self.assertRaises(KeyboardInterrupt, self.terminal.read)
+        self.assertEqual(self.off(), termios.ICANON | termios.ECHO)
+        self.terminal.close()
+        self.assertEqual(self.off(), 0)
+
+    def test_closeFails(self):
+        """However closing fails, the terminal is as it was."""
+        self.terminal.open()
+        self.terminal._screen.close()
+        self.assertRaises(ValueError, self.terminal.close)
+        self.assertEqual(self.off(), 0)
+
+    def test_hidden(self):
+        """What the system did not show before is not shown to readline either."""
+        self.former[3] &= ~termios.ECHO
+        termios.tcsetattr(self.stdin, termios.TCSANOW, self.former)
+        self.terminal.open()
+        self.terminal._keys.show()
+        self.assertEqual(self.off(), termios.ICANON)
+        self.terminal.close()
+        self.assertEqual(self.off(), 0)
+
+    def test_noReadline(self):
+        """Without readline, the system edits lines, and shows them."""
+        self.without("readline")
+        self.terminal.open()
+        self.assertEqual(self.off(), 0)
+        os.write(self.keys, b"ho\x7fi\n")
+        self.assertEqual(self.terminal.read(), b"hi")
+        self.assertEqual(self.off(), 0)
+        self.terminal.close()
+
+    def test_noTermios(self):
+        """Without modes there are none to be changed."""
+        self.without("termios")
+        self.terminal.open()
+        os.write(self.keys, b"hi\n")
+        self.assertEqual(self.terminal.read(), b"hi")
+        self.terminal.close()
+
+    def test_gone(self):
+        """A terminal that has gone is left alone."""
+        self.terminal.open()
+        # Hung up, as when its window is closed.
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), self.keys)
+        self.assertRaises((EOFError, OSError), self.terminal.read)
+        self.terminal.close()
 
 
 class PipeTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ import os
 import ssl
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
@@ -81,7 +81,7 @@ def _url(text: str) -> str:
 def _header(text: str) -> tuple[str, str]:
     """Read one field of the request."""
     name, colon, value = text.partition(":")
-    if not colon or not isToken(name.encode("utf-8", "surrogateescape")):
+    if not colon or not isToken(name):
         raise _allowed(text, "'Name: value'")
     return name, value.strip()
 
@@ -213,8 +213,8 @@ def _connect(options: argparse.Namespace) -> int:
         return fail(f"{url}: {error.strerror or error}")
     except ValueError as error:
         return fail(str(error), 2)
-    with peer:
-        screen = _screen(options)
+    screen = _screen(options)
+    with peer, closing(screen):
         screen.open()
         screen.tell(
             f"connected to {url} in {milliseconds(monotonic() - begun)}"

@@ -186,7 +186,7 @@ def connect(
 def _cookie(cookies: Mapping[str, str]) -> str:
     """Write the value of C{Cookie}."""
     for name, value in cookies.items():
-        if not isToken(name.encode("utf-8", "surrogatepass")):
+        if not isToken(name):
             raise ValueError(f"cookie {name!r}, allowed: an HTTP token")
         if not _cookieValue.fullmatch(value):
             raise ValueError(f"value of cookie {name}, allowed: see RFC 6265")

@@ -52,7 +52,7 @@ class Delivery:
         """Hand a message over."""
         self._owner.messagePassed()
         if self._inbox is None:
-            self.call(self._agent.textMessageReceived, text)
+            self._hand(self._agent.textMessageReceived, text)
         else:
             self._inbox.put(text)
 
@@ -60,7 +60,7 @@ class Delivery:
         """Hand a message over."""
         self._owner.messagePassed()
         if self._inbox is None:
-            self.call(self._agent.bytesMessageReceived, data)
+            self._hand(self._agent.bytesMessageReceived, data)
         else:
             self._inbox.put(data)
 
@@ -87,6 +87,16 @@ class Delivery:
         """Call the application, and see what becomes of what it gives."""
         try:
             result = hook(*arguments)
+        except Exception:  # noqa: BLE001 - whatever the application raises
+            self._owner.agentFailed(Failure())
+        else:
+            if result is not None:
+                self._follow(result)
+
+    def _hand(self, hook: Callable[..., object], message: str | bytes) -> None:
+        """Call the application as L{call} does, without its cost."""
+        try:
+            result = hook(message)
         except Exception:  # noqa: BLE001 - whatever the application raises
             self._owner.agentFailed(Failure())
         else:

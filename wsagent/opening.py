@@ -143,6 +143,7 @@ class ClientOpening(Generic[AgentT]):
         self._wire.open(
             agent,
             b"",
+            b"",
             f"client of {self._asked.request.host}",
             answer.response.codec,
             # The bare class has no hooks: who asked for it is going to receive.

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.interfaces import IConsumer, IPushProducer
-from zope.interface import implementer
+from zope.interface import classImplements
+
+from .sockets.transport import LaneTransport
 
 SLICE = 65_536
 """
@@ -19,6 +21,9 @@ C{bufferSize}); smaller steps make a slow peer's progress visible.
 
 _MANY = 1024
 """Frames that are joined at once: each takes 100 octets more until then."""
+
+# One for all buffers, never added to: an empty deque has half a KiB.
+_NONE_WAIT: deque[bytes | memoryview] = deque()
 
 
 class Owner(Protocol):
@@ -37,7 +42,6 @@ class Owner(Protocol):
         """The transport has sent what it had taken."""
 
 
-@implementer(IPushProducer)
 class SendBuffer:
     """
     What one connection still has to send.
@@ -54,13 +58,16 @@ class SendBuffer:
     ) -> None:
         """@param highWater: octets from which the owner hears of it."""
         self._transport = transport
+        # The lane sends a large payload from where it is.
+        self._isLane = isinstance(transport, LaneTransport)
         self._owner = owner
         self._highWater = highWater
-        self._waiting: deque[bytes | memoryview] = deque()
+        self._waiting = _NONE_WAIT
         self._waitingAmount = 0
         self._handedOver = 0
         self._isFull = False
         self._isFilled = False
+        self._isCorked = False
         self._corked: list[bytes] | None = None
         self._corkedAmount = 0
         self._whenEmpty: Callable[[], object] | None = None
@@ -88,21 +95,32 @@ class SendBuffer:
 
         @return: whether it is the caller who has to uncork: it was not corked.
         """
-        if self._corked is not None:
-            return False
-        self._corked = []
-        return True
+        wasCorked = self._isCorked
+        self._isCorked = True
+        return not wasCorked
 
     def uncork(self) -> None:
         """Write what was collected."""
         self._flush()
-        self._corked = None
+        self._isCorked = False
 
-    def write(self, data: bytes) -> None:
-        """Send octets, whole frames, as soon as may be."""
-        if self._corked is None:
+    def write(self, data: bytes, payload: bytes | None = None) -> None:
+        """
+        Send octets, whole frames, as soon as may be.
+
+        @param payload: that of one large frame, whose header C{data} are.
+        """
+        if payload is not None:
+            self._flush()
+            if self._isLane and not self._isFull and not self._waiting:
+                self._sendLarge(data, payload)
+            else:
+                self._push(data + payload)
+        elif not self._isCorked:
             self._push(data)
         else:
+            if self._corked is None:
+                self._corked = []
             self._corked.append(data)
             self._corkedAmount += len(data)
             if self._corkedAmount >= SLICE or len(self._corked) >= _MANY:
@@ -112,7 +130,7 @@ class SendBuffer:
         """Forget what waits, but for the rest of a frame that is begun."""
         self._flush()
         begun = [data for data in self._waiting if isinstance(data, memoryview)]
-        self._waiting = deque(begun)
+        self._waiting = deque(begun) if begun else _NONE_WAIT
         self._waitingAmount = sum(map(len, begun))
 
     def notifyWhenEmpty(self, call: Callable[[], object]) -> None:
@@ -145,30 +163,48 @@ class SendBuffer:
 
     def stopProducing(self) -> None:
         """Hear from the transport that it is gone."""
-        self._waiting.clear()
+        self._waiting = _NONE_WAIT
         self._waitingAmount = 0
         self._whenEmpty = None
 
     def _flush(self) -> None:
         """Hand over what is corked."""
-        if self._corked:
-            data = self._corked[0] if len(self._corked) == 1 else b"".join(self._corked)
-            self._corked.clear()
+        corked = self._corked
+        if corked is not None:
+            self._corked = None
             self._corkedAmount = 0
-            self._push(data)
+            self._push(corked[0] if len(corked) == 1 else b"".join(corked))
 
     def _push(self, data: bytes) -> None:
-        """Queue octets, and hand over as many as the transport takes."""
+        """Hand octets over, or as many as the transport takes; queue the rest."""
+        if not self._isFull and not self._waiting and len(data) <= SLICE:
+            self._handOver(data)
+        else:
+            self._queue(data)
+            self._pump()
+        self._checkFilled()
+
+    def _sendLarge(self, header: bytes, payload: bytes) -> None:
+        """Hand a frame over from where it is: what is copied is paid for."""
+        view = memoryview(payload)
+        if len(payload) > SLICE:
+            self._queue(view[SLICE:])
+        self._handedOver = len(header) + SLICE
+        self._transport.writeSequence((header, view[:SLICE]))
+        if self._isFull:
+            self._owner.sendStarted()
+        self._pump()
+        self._checkFilled()
+
+    def _queue(self, data: bytes | memoryview) -> None:
+        """Have octets wait."""
+        if self._waiting is _NONE_WAIT:
+            self._waiting = deque()
         self._waiting.append(data)
         self._waitingAmount += len(data)
-        self._pump()
-        if not self._isFilled and self.amount >= self._highWater:
-            self._isFilled = True
-            self._owner.sendBufferFilled()
 
     def _pump(self) -> None:
         """Hand over as many octets as the transport takes."""
-        wasFull = self._isFull
         while self._waiting and not self._isFull:
             data = self._waiting.popleft()
             if len(data) > SLICE:
@@ -176,11 +212,27 @@ class SendBuffer:
                 self._waiting.appendleft(view[SLICE:])
                 data = view[:SLICE]
             self._waitingAmount -= len(data)
-            # A transport that was not full held at most one slice.
-            self._handedOver = min(self._handedOver, SLICE) + len(data)
-            self._transport.write(bytes(data))
-        if self._isFull and not wasFull:
+            self._handOver(data if self._isLane else bytes(data))
+        if not self._waiting:
+            self._waiting = _NONE_WAIT
+            if self._whenEmpty is not None:
+                whenEmpty, self._whenEmpty = self._whenEmpty, None
+                whenEmpty()
+
+    def _handOver(self, data: bytes | memoryview) -> None:
+        """Hand over at most a slice."""
+        # A transport that was not full held at most one.
+        self._handedOver = min(self._handedOver, SLICE) + len(data)
+        self._transport.write(data)
+        if self._isFull:
             self._owner.sendStarted()
-        if not self._waiting and self._whenEmpty is not None:
-            whenEmpty, self._whenEmpty = self._whenEmpty, None
-            whenEmpty()
+
+    def _checkFilled(self) -> None:
+        """See whether the high-water mark is reached."""
+        if not self._isFilled and self.amount >= self._highWater:
+            self._isFilled = True
+            self._owner.sendBufferFilled()
+
+
+# A compiled class takes no decorator.
+classImplements(SendBuffer, IPushProducer)

@@ -144,13 +144,12 @@ class ServerOpening:
             extension,
         )
         self._isAnswered = True
-        transport = self._wire.transport
-        transport.write(answer)
         if len(self._rest) > self._factory.settings.headLimit:
-            transport.resumeProducing()
+            self._wire.transport.resumeProducing()
         address = self._factory.nextAddress()
         self._wire.open(
             agent,
+            answer,
             self._rest,
             f"agent :{address:08x}",
             codec,
@@ -230,7 +229,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             raise TypeError(f"subprotocols: {subprotocols!r}, needed a list of names")
         self.subprotocols = tuple(subprotocols)
         for name in self.subprotocols:
-            if not isToken(name.encode("utf-8", "surrogatepass")):
+            if not isToken(name):
                 raise ValueError(f"subprotocol {name!r}, allowed: an HTTP token")
         self._makers = subprotocols if isinstance(subprotocols, Mapping) else {}
         if protocol is None and not self._makers:

@@ -138,6 +138,9 @@ class Settings:
     isStreaming: bool = _setting(default=False, rule=_flag)
     """Hand messages over in pieces, as they come, to C{pieceReceived}."""
 
+    hasFastLane: bool = _setting(default=True, rule=_flag)
+    """Watch the sockets of plain TCP and UNIX connections ourselves, where we can."""
+
     def __post_init__(self) -> None:
         """Check each value."""
         for each in fields(self):

@@ -111,7 +111,7 @@ class Options(usage.Options):
         for one of its own; may be repeated, the preferred one first.
         """
         name, equals, application = value.partition("=")
-        if not isToken(name.encode("utf-8", "surrogateescape")):
+        if not isToken(name):
             raise usage.UsageError(f"--subprotocol {value}: allowed: an HTTP token")
         self._subprotocols[name] = (
             _loaded(f"--subprotocol {value}", application) if equals else None

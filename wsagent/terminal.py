@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from threading import Lock, main_thread
 from time import sleep
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 HISTORY_LIMIT = 1000
 """Lines that are remembered."""
@@ -156,6 +156,54 @@ class Pipe:
         self._sink.flush()
 
 
+class Keys:
+    """
+    How a terminal takes keys while readline reads lines from it.
+
+    Between two lines readline leaves them to the system, whose own editing would
+    lose Ctrl-D, and show what readline shows again.
+    """
+
+    def __init__(self) -> None:
+        """They are the system's."""
+        self._former: list[Any] | None = None
+
+    def take(self) -> None:
+        """Have the system keep what is typed as it is, and show nothing of it."""
+        with suppress(ImportError, OSError):
+            import termios
+
+            with suppress(termios.error):
+                self._former = termios.tcgetattr(sys.stdin)
+        self.hide()
+
+    def show(self) -> None:
+        """Have what is typed shown: before it reads, readline looks whether it is."""
+        self._leaveOut("ICANON")
+
+    def hide(self) -> None:
+        """Show nothing of what is typed."""
+        self._leaveOut("ICANON", "ECHO")
+
+    def release(self) -> None:
+        """Leave them to the system, as they were."""
+        self._leaveOut()
+        self._former = None
+
+    def _leaveOut(self, *names: str) -> None:
+        """Set the former mode, but for some of its local modes."""
+        if self._former is None:
+            return
+        import termios
+
+        mode = [*self._former]
+        for name in names:
+            mode[3] &= ~getattr(termios, name)
+        # A terminal that has gone is not set, and says so to who reads.
+        with suppress(termios.error):
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, mode)
+
+
 class Terminal:
     """Lines that a person edits, while messages appear above."""
 
@@ -176,9 +224,12 @@ class Terminal:
         self._words = words
         self._columns = columns
         self._lock = Lock()
+        self._keys = Keys()
+        self._isOpen = False
 
     def open(self) -> None:
         """Get ready to edit lines, and remember those of other times."""
+        self._isOpen = True
         for stream, errors in (
             (sys.stdin, "surrogateescape"),
             (self._screen, "backslashreplace"),
@@ -189,6 +240,7 @@ class Terminal:
         with suppress(ImportError, OSError, RuntimeError):
             import readline
 
+            self._keys.take()
             # What is typed stays in one row, so that rows fit in above.
             readline.parse_and_bind("set horizontal-scroll-mode on")
             readline.parse_and_bind("tab: complete")
@@ -198,7 +250,11 @@ class Terminal:
 
     def read(self) -> bytes:
         """Wait for a line."""
-        return input("> ").encode("utf-8", "surrogateescape")
+        self._keys.show()
+        try:
+            return input("> ").encode("utf-8", "surrogateescape")
+        finally:
+            self._keys.hide()
 
     def showText(self, text: str) -> None:
         """Show a text message."""
@@ -213,7 +269,14 @@ class Terminal:
         self._show("*", text)
 
     def close(self) -> None:
-        """Clear the row that was typed in, and keep what was typed before."""
+        """
+        Clear the row that was typed in, and keep what was typed before.
+
+        Do nothing the second time.
+        """
+        self._keys.release()
+        if not self._isOpen:
+            return
         self._screen.write("\r\x1b[K")
         self._screen.flush()
         with suppress(ImportError, OSError, RuntimeError):
@@ -225,6 +288,7 @@ class Terminal:
             path.chmod(0o600)
             readline.set_history_length(HISTORY_LIMIT)
             readline.write_history_file(path)
+        self._isOpen = False
 
     def _show(self, mark: str, text: str) -> None:
         """

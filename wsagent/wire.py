@@ -11,24 +11,26 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import cast
 
-from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
+    ILoggingContext,
+    IProtocol,
     IPushProducer,
     IReactorTime,
 )
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from .addresses import describePeer
 from .conversation import Inbox, Message
 from .core import codes
 from .core.codes import Role
-from .core.connection import Connection, Phase
+from .core.connection import Connection
 from .core.errors import ProtocolError
 from .core.extensions import Codec
 from .core.messages import Limits
@@ -40,18 +42,19 @@ from .keepalive import Deadlines, Keepalive
 from .parting import Parting
 from .sending import SendBuffer
 from .settings import Settings
+from .sockets.adoption import adopted
 from .sources import FragmentSender, Sources
 
 # A class's own would put the instance, for good, into every event that is kept.
 _log = Logger()
 
 
-@implementer(IHalfCloseableProtocol)
-class Wire(protocol.Protocol):
+class Wire:
     """
     One connection, from accept to loss.
 
     @ivar settings: what the peer may do.
+    @ivar factory: whatever Twisted's factories say made it.
     """
 
     transport: IWireTransport
@@ -69,6 +72,7 @@ class Wire(protocol.Protocol):
         @param lost: called when the transport is gone.
         """
         self.settings = settings
+        self.factory: object = None
         self._clock = clock
         self._role = role
         self._opening: Opening | None = opening
@@ -76,6 +80,9 @@ class Wire(protocol.Protocol):
         self._deadlines = Deadlines(clock)
         self._agent: Agent | None = None
         self._connection: Connection | None = None
+        self._sendLimit = -1 if settings.sendLimit is None else settings.sendLimit
+        self._hasIdleTimeout = settings.idleTimeout is not None
+        self._hasMessageTimeout = settings.messageTimeout is not None
         # Why nothing is read just now.
         self._isPausedByAgent = False
         self._isReading = True
@@ -88,6 +95,11 @@ class Wire(protocol.Protocol):
 
     # What Twisted calls
 
+    def makeConnection(self, transport: IWireTransport) -> None:
+        """Have a transport."""
+        self.transport = transport
+        self.connectionMade()
+
     def connectionMade(self) -> None:
         """Begin the opening handshake."""
         opening = self._opening
@@ -99,7 +111,7 @@ class Wire(protocol.Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Take a segment."""
         connection = self._connection
-        if connection is not None and connection.phase is not Phase.CLOSED:
+        if connection is not None and not connection.isClosed:
             self._keepalive.segmentReceived()
             self._feed(data)
         elif self._opening is not None:
@@ -119,7 +131,7 @@ class Wire(protocol.Protocol):
     def writeConnectionLost(self) -> None:
         """Our FIN was sent; nothing depends on it."""
 
-    def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the agent, or the opening."""
         self._isLost = True
         self._deadlines.stopAll()
@@ -158,14 +170,16 @@ class Wire(protocol.Protocol):
     def open(
         self,
         agent: Agent,
+        answer: bytes,
         rest: bytes,
         openedAs: str,
-        codec: Codec | None = None,
-        isSequential: bool = False,
+        codec: Codec | None,
+        isSequential: bool,
     ) -> None:
         """
         Begin to be a WebSocket.
 
+        @param answer: octets that are still to be sent, before all else.
         @param rest: octets that came after the peer's head.
         @param openedAs: for the log.
         @param codec: what the extension does that was agreed on.
@@ -178,6 +192,10 @@ class Wire(protocol.Protocol):
             self.transport.setTcpNoDelay(True)
         self._agent = agent
         settings = self.settings
+        if settings.hasFastLane:
+            self.transport = adopted(self.transport, self)
+        if answer:
+            self.transport.write(answer)
         self._buffer = SendBuffer(self.transport, self, settings.sendHighWater)
         if isSequential:
             self._inbox = Inbox(settings.inboxLimit, self._setReading)
@@ -234,7 +252,7 @@ class Wire(protocol.Protocol):
     @property
     def isOpen(self) -> bool:
         """Ask whether messages can be sent."""
-        return self._connection is not None and self._connection.phase is Phase.OPEN
+        return self._connection is not None and self._connection.isOpen
 
     @property
     def bufferedAmount(self) -> int:
@@ -291,9 +309,9 @@ class Wire(protocol.Protocol):
             if self._opening is not None:
                 self._opening.giveUp()
             return
-        wasOpen = connection.phase is Phase.OPEN
+        wasOpen = connection.isOpen
         connection.close(code, reason)
-        if wasOpen and connection.phase is Phase.CLOSING:
+        if wasOpen and not (connection.isOpen or connection.isClosed):
             self._ending.closed(code, reason)
             self._keepalive.stop()
             self._sources.stop(self._ending.failure)
@@ -304,7 +322,7 @@ class Wire(protocol.Protocol):
     def fail(self, code: int, reason: str, cause: BaseException | None = None) -> None:
         """Tell the peer that it is over, and hang up."""
         connection = self._connection
-        if connection is not None and connection.phase is not Phase.CLOSED:
+        if connection is not None and not connection.isClosed:
             connection.fail(code, reason)
             self._failed(code, reason, cause)
 
@@ -360,7 +378,7 @@ class Wire(protocol.Protocol):
     def messagePassed(self) -> None:
         """Note that the connection is not idle."""
         self._isIdle = False
-        if self.settings.idleTimeout is not None:
+        if self._hasIdleTimeout:
             self._keepalive.messagePassed()
 
     def isOurPong(self, payload: bytes) -> bool:
@@ -424,7 +442,7 @@ class Wire(protocol.Protocol):
         finally:
             if isOutermost:
                 self._buffer.uncork()
-        if self.settings.messageTimeout is not None:
+        if self._hasMessageTimeout:
             if connection.isInMessage and self._isReading:
                 self._keepalive.messageContinues(connection.messagesReceived)
             else:
@@ -433,8 +451,8 @@ class Wire(protocol.Protocol):
     def _checkSending(self) -> None:
         """Note a message; give up on a peer that is too slow for one more."""
         self.messagePassed()
-        limit = self.settings.sendLimit
-        if limit is not None and self.isOpen and self.bufferedAmount > limit:
+        limit = self._sendLimit
+        if limit >= 0 and self.bufferedAmount > limit and self.isOpen:
             self._buffer.discard()
             reason = f"more than {limit} octets wait to be sent"
             self.fail(codes.TRY_AGAIN_LATER, reason)
@@ -442,7 +460,7 @@ class Wire(protocol.Protocol):
     def _setReading(self) -> None:
         """Read unless the agent, or the send buffer, has us wait."""
         connection = self._connection
-        if connection is None or connection.phase is Phase.CLOSED:
+        if connection is None or connection.isClosed:
             return
         isReading = not (
             self._isPausedByAgent
@@ -497,3 +515,7 @@ class Wire(protocol.Protocol):
         # 7.1.1: after a closing handshake the server is the first to do so.
         isPeerFirst = self._role is Role.CLIENT and self._ending.isClean
         self._parting.begin(self.transport, isPeerFirst)
+
+
+# A compiled class takes no decorator.
+classImplements(Wire, IProtocol, IHalfCloseableProtocol, ILoggingContext)

@@ -15,6 +15,14 @@ PEERS = ((Role.SERVER, KEY), (Role.CLIENT, b""))
 """Our role, and the key that the peer then has to mask with."""
 
 
+class Written(list[bytes]):
+    """All that a connection has written, a frame each."""
+
+    def write(self, *octets: bytes) -> None:
+        """Put a frame together, if it came in parts."""
+        self.append(b"".join(octets))
+
+
 def frame(
     opcode: int,
     payload: bytes = b"",

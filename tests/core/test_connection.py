@@ -19,7 +19,18 @@ from wsagent.core.connection import Connection, Limits, Phase, renderClose
 from wsagent.core.errors import InvalidPayload, MessageTooBig, ProtocolError
 from wsagent.testing import Recorder
 
-from .notation import KEY, PEERS, allCuts, cutAt, effort, frame, masked, pieces, row
+from .notation import (
+    KEY,
+    PEERS,
+    Written,
+    allCuts,
+    cutAt,
+    effort,
+    frame,
+    masked,
+    pieces,
+    row,
+)
 from .strategies import (
     CLOSE_CODES,
     CONTROL_PAYLOADS,
@@ -68,10 +79,8 @@ class Side:
         self.arguments = (role, limits, isStreaming)
         self.receiver = receiver or Recorder()
         self.calls = self.receiver.calls
-        self.written: list[bytes] = []
-        self.connection = Connection(
-            self.receiver, self.written.append, *self.arguments
-        )
+        self.written = Written()
+        self.connection = Connection(self.receiver, self.written.write, *self.arguments)
 
     def feed(self, segments: Iterable[bytes]) -> ProtocolError | None:
         """Feed segments, and the rest of them after an error too."""
@@ -92,7 +101,7 @@ class Side:
         self.connection = Connection.restored(
             copy,
             self.receiver,
-            self.written.append,
+            self.written.write,
             *self.arguments,
         )
         assert self.connection.state() == state
@@ -1277,8 +1286,8 @@ class CodecTests(ConnectionTestCase):
         super().setUp()
         self.codec = Reversing()
         self.receiver = Recorder()
-        self.written: list[bytes] = []
-        self.arguments = (self.receiver, self.written.append, Role.SERVER)
+        self.written = Written()
+        self.arguments = (self.receiver, self.written.write, Role.SERVER)
         self.limits = Limits(10, None)
         self.connection = Connection(*self.arguments, self.limits, codec=self.codec)
 

@@ -26,7 +26,7 @@ from wsagent.core.messages import Limits
 from wsagent.core.permessage import DeflateCodec, PermessageDeflate
 from wsagent.testing import Recorder
 
-from .notation import KEY, cutAt, frame, row
+from .notation import KEY, Written, cutAt, frame, row
 from .strategies import CUTS, PAYLOADS, TEXTS
 
 DEFLATE = PermessageDeflate(Compression())
@@ -109,11 +109,11 @@ class Ends:
         clientCodec = begin(answer.encode(), extensions)
         self.codecs = (clientCodec, serverCodec)
         self.receivers = (Recorder(), Recorder())
-        self.written: tuple[list[bytes], list[bytes]] = ([], [])
+        self.written = (Written(), Written())
         self.client, self.server = (
             Connection(
                 receiver,
-                written.append,
+                written.write,
                 role,
                 Limits(100_000, 100),
                 isStreaming,
@@ -393,7 +393,7 @@ class OwnExtensionTests(SynchronousTestCase):
             server = Connection.restored(
                 ends.server.state(),
                 receiver,
-                ends.written[1].append,
+                ends.written[1].write,
                 Role.SERVER,
                 Limits(10, 10),
                 codec=ReversingCodec(5),

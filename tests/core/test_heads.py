@@ -565,9 +565,15 @@ class RenderTests(SynchronousTestCase):
         for value in (b"a", b"permessage-deflate", b"!#$%&'*+-.^_`|~09AZaz"):
             with row(value):
                 self.assertTrue(heads.isToken(value))
+                self.assertTrue(heads.isToken(value.decode("ascii")))
         for value in (b"", b"a b", b"a,", b"a\n", b"\xe9", b'"a"', b"a/b", b"a@b"):
             with row(value):
                 self.assertFalse(heads.isToken(value))
+                self.assertFalse(heads.isToken(value.decode("latin-1")))
+        # Surrogates, as for octets that are no UTF-8, and alone.
+        for text in ("\udce9", "a\ud800"):
+            with row(text):
+                self.assertFalse(heads.isToken(text))
 
     def test_renderHead(self) -> None:
         """A head is its lines, each ended by CRLF, and a blank one."""

@@ -49,7 +49,7 @@ from .compressing import (
     noise,
     peak,
 )
-from .notation import KEY, allCuts, cutAt, frame, pieces, row
+from .notation import KEY, Written, allCuts, cutAt, frame, pieces, row
 from .strategies import CONTROL_PAYLOADS, CUTS, PAYLOADS, TEXTS
 
 CONT, TEXT, BINARY, PING = codes.CONTINUATION, codes.TEXT, codes.BINARY, codes.PING
@@ -100,10 +100,10 @@ class Side:
         self.arguments = (role, limits, isStreaming)
         self.receiver = Recorder()
         self.calls = self.receiver.calls
-        self.written: list[bytes] = []
+        self.written = Written()
         self.connection = Connection(
             self.receiver,
-            self.written.append,
+            self.written.write,
             *self.arguments,
             self.codec,
         )
@@ -130,7 +130,7 @@ class Side:
         self.connection = Connection.restored(
             state,
             self.receiver,
-            self.written.append,
+            self.written.write,
             *self.arguments,
             codec,
         )

@@ -7,21 +7,17 @@ import ssl
 import struct
 from typing import TYPE_CHECKING
 
+from tests.ends import FIN, End
 from wsagent.core import handshake
 from wsagent.core.codes import Role
-from wsagent.core.connection import Connection, Phase
-from wsagent.core.heads import HeadReader, statusLine
-from wsagent.core.messages import Limits
-from wsagent.testing import KEY, Recorder
+from wsagent.core.heads import statusLine
+from wsagent.testing import KEY
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 PATIENCE = 15
 """Seconds after which a test has failed: no speed is asserted."""
-
-FIN = ("FIN",)
-"""What L{Client.receive} gives when the server is gone."""
 
 
 def dial(port: int, host: str = "127.0.0.1") -> socket.socket:
@@ -68,11 +64,9 @@ def readAll(plain: socket.socket) -> bytes:
     return bytes(octets)
 
 
-class Client:
+class Client(End):
     """
-    An open connection, or an attempt at one.
-
-    It answers pings and Close frames.
+    A client's end of a connection, or of an attempt at one.
 
     @ivar status: the response's.
     @ivar subprotocol: what the server chose.
@@ -80,29 +74,16 @@ class Client:
 
     def __init__(self, plain: socket.socket, subprotocols=(), headers=()) -> None:
         """Send a request, and read the response's head."""
-        self.socket = plain
-        self._recorder = Recorder()
-        self._connection = Connection(
-            self._recorder,
-            plain.sendall,
-            Role.CLIENT,
-            Limits(None, None),
-        )
+        super().__init__(plain)
         plain.sendall(request(subprotocols, headers))
-        reader = HeadReader(statusLine, 65_536)
-        whole = None
-        while whole is None:
-            data = plain.recv(65_536)
-            if not data:
-                raise EOFError("no response")
-            whole = reader.feed(data)
-        start, self.headers, rest = whole
+        start, self.headers, rest = self.readHead(statusLine)
         self.status = start.status
         self.subprotocol = None
         if self.status == 101:
             response = handshake.readResponse(start, self.headers, KEY, subprotocols)
             self.subprotocol = response.subprotocol
-            self._connection.feed(rest)
+            self.begin(Role.CLIENT)
+            self.connection.feed(rest)
 
     def __enter__(self) -> Self:
         """Be used in C{with}."""
@@ -114,31 +95,15 @@ class Client:
 
     def sendText(self, text: str) -> None:
         """Send a text message."""
-        self._connection.sendText(text)
+        self.connection.sendText(text)
 
     def sendBytes(self, data: bytes) -> None:
         """Send a bytes message."""
-        self._connection.sendBytes(data)
+        self.connection.sendBytes(data)
 
     def close(self, code: int = 1000) -> None:
         """Begin the closing handshake."""
-        self._connection.close(code)
-
-    def receive(self):
-        """
-        Wait for what comes next.
-
-        @return: the core's call, as C{("textReceived", "hello")}, or L{FIN}.
-        """
-        calls = self._recorder.calls
-        while not calls:
-            data = self.socket.recv(262_144)
-            if not data:
-                return FIN
-            if self._connection.phase is Phase.CLOSED:
-                raise AssertionError(f"after the Close frame: {data!r}")
-            self._connection.feed(data)
-        return calls.pop(0)
+        self.connection.close(code)
 
     def receiveText(self) -> str:
         """Wait for a text message."""

@@ -34,6 +34,23 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
+# Between two lines, it waits until something is typed.
+BETWEEN = """
+import select, sys
+from wsagent.terminal import Terminal
+terminal = Terminal(sys.stdout)
+terminal.open()
+terminal.read()
+terminal.tell("between")
+select.select([0], [], [])
+terminal.tell("typed")
+try:
+    terminal.tell(f"a line: {terminal.read()}")
+except EOFError:
+    terminal.tell("the end")
+terminal.close()
+"""
+
 
 def run(*arguments, text="", **keywords):
     """Run the command in pipes, to its end."""
@@ -56,25 +73,25 @@ def said(done) -> str:
 
 class Typist:
     """
-    The command in a terminal, and who types in it.
+    A program in a terminal, by default the command, and who types in it.
 
     @ivar screen: all that was written to it.
     """
 
-    def __init__(self, folder, *arguments) -> None:
+    def __init__(self, folder, *arguments, program=COMMAND) -> None:
         """@param folder: where it remembers what was typed."""
         self.screen = ""
         self._keys, self._terminal = pty.openpty()
         fcntl.ioctl(self._keys, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+        self._mode = termios.tcgetattr(self._terminal)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CONTROLLED, *COMMAND, *arguments],
+            [sys.executable, "-c", CONTROLLED, *program, *arguments],
             stdin=self._terminal,
             stdout=self._terminal,
             stderr=self._terminal,
             start_new_session=True,
             env={**os.environ, "XDG_STATE_HOME": str(folder), "TERM": "xterm"},
         )
-        self._mode = termios.tcgetattr(self._terminal)
 
     def __enter__(self):
         """Be used in C{with}."""
@@ -91,8 +108,8 @@ class Typist:
         """Press keys."""
         os.write(self._keys, keys.encode())
 
-    def read(self, text: str) -> None:
-        """Wait until something is on the screen, and forget what was there."""
+    def read(self, text: str) -> str:
+        """Wait until something is on the screen, and give what was there before."""
         deadline = time.monotonic() + PATIENCE
         while text not in self.screen:
             left = deadline - time.monotonic()
@@ -100,7 +117,8 @@ class Typist:
             if select.select([self._keys], [], [], left)[0]:
                 octets = os.read(self._keys, 65_536)
                 self.screen += octets.decode(errors="replace")
-        self.screen = self.screen.partition(text)[2]
+        before, _, self.screen = self.screen.partition(text)
+        return before
 
     def end(self) -> int:
         """Wait for the end, and give the exit status; the terminal is as it was."""
@@ -369,6 +387,28 @@ async def test_serverCloses(listen, tmp_path):
             return typist.end()
 
     assert await inThread(script) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "more", "answer"),
+    [
+        ("\x04", "", "the end"),
+        ("xy", "z\x7fz\r", "a line: b'xyz'"),
+        ("x\x01y\r", "", "a line: b'yx'"),
+    ],
+)
+def test_typedBetween(tmp_path, keys, more, answer):
+    """What is typed between two lines is not lost, nor shown before its time."""
+    with Typist(tmp_path, program=(sys.executable, "-c", BETWEEN)) as typist:
+        typist.read("> ")
+        typist.type("one\r")
+        typist.read("* between")
+        typist.type(keys)
+        assert not {"x", "y", "^"} & {*typist.read("* typed")}
+        assert not {"x", "y", "^"} & {*typist.read("> ")}
+        typist.type(more)
+        typist.read(f"* {answer}")
+        assert typist.end() == 0
 
 
 def test_history(demo, tmp_path):

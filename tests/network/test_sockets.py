@@ -48,6 +48,23 @@ def opened(port: int) -> socket.socket:
     return plain
 
 
+async def aborted(server, octets: bytes, seconds: float) -> str:
+    """Send some octets, read nothing for a while, and be aborted; give the reason."""
+
+    def script():
+        with opened(server.port) as plain:
+            plain.sendall(octets)
+            time.sleep(seconds)
+            with pytest.raises(ConnectionResetError):
+                readAll(plain)
+
+    await inThread(script)
+    await until(lambda: server.losses, "an end")
+    (lost,) = server.losses
+    assert (lost.code, lost.initiator) == (1006, "us")
+    return lost.reason
+
+
 class Talker(Agent):
     """Say more than a peer reads, as soon as it is open."""
 
@@ -514,18 +531,7 @@ async def test_neverReads(listen):
 async def test_stalled(listen):
     """W3: when nothing can be sent for a while, the peer is aborted."""
     server = await listen(Talker, sendLimit=None, sendTimeout=0.3)
-
-    def script():
-        with opened(server.port) as plain:
-            time.sleep(1)
-            with pytest.raises(ConnectionResetError):
-                readAll(plain)
-
-    await inThread(script)
-    await until(lambda: server.losses, "an end")
-    (lost,) = server.losses
-    assert (lost.code, lost.initiator) == (1006, "us")
-    assert lost.reason == "nothing sent for 0.3 s"
+    assert await aborted(server, b"", 1) == "nothing sent for 0.3 s"
 
 
 @pytest_twisted.ensureDeferred
@@ -583,19 +589,8 @@ async def test_overrun(listen):
 async def test_vanished(listen):
     """T4: a peer that is gone without a word is aborted after a ping's time."""
     server = await listen(pingInterval=0.1, pingTimeout=0.2)
-
-    def script():
-        with opened(server.port) as plain:
-            plain.sendall(frames(bytes(200))[:100])
-            time.sleep(0.6)
-            with pytest.raises(ConnectionResetError):
-                readAll(plain)
-
-    await inThread(script)
-    await until(lambda: server.losses, "an end")
-    (lost,) = server.losses
-    assert (lost.code, lost.initiator) == (1006, "us")
-    assert lost.reason == "silent for 0.3 s"
+    why = await aborted(server, frames(bytes(200))[:100], 0.6)
+    assert why == "silent for 0.3 s"
 
 
 @pytest_twisted.ensureDeferred

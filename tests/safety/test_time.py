@@ -6,6 +6,9 @@ from twisted.internet.defer import Deferred, fail
 
 from tests.core.notation import KEY, frame
 from wsagent import ClosedCleanly, ClosedUncleanly, WebSocketProtocol
+from wsagent.core.codes import Role
+from wsagent.core.connection import Connection
+from wsagent.core.messages import Limits
 from wsagent.demo import Echo, Mirror
 
 from .aftermath import HostileCase, deciding
@@ -300,7 +303,8 @@ class SilenceTests(HostileCase):
         with self.aftermath("T6 heard", messageTimeout=60) as factory:
             peer = self.connect(factory)
             # What answers pings is kept from the transport.
-            peer._connection._write = lambda _: None
+            limits = Limits(None, None)
+            peer._connection = Connection(peer, len, Role.CLIENT, limits)
             peer.sendOctets(frame(2, declared=1000, key=KEY))
             for _ in range(61):
                 peer.sendOctets(b"\0")

@@ -19,6 +19,9 @@ from .framing import FrameReader, ReaderState, frameHeader
 from .messages import Limits, MessageReader, MessageReceiver, MessagesState
 
 _NO_MESSAGE = 0
+_LARGE = 16_384
+"""Octets of payload from which to join it with its header costs more than it saves."""
+
 # One for all connections, never added to: an empty deque has half a KiB.
 _NONE_HELD: deque[bytes] = deque()
 
@@ -65,7 +68,8 @@ class Connection:
     """
     One side of an open connection.
 
-    @ivar phase: how far the closing handshake is.
+    @ivar isOpen: no Close frame was sent: messages may be.
+    @ivar isClosed: nothing more is read or sent.
     @ivar heldAmount: octets that wait for the end of a message that is sent
         in fragments.
     """
@@ -73,14 +77,15 @@ class Connection:
     def __init__(
         self,
         receiver: Receiver,
-        write: Callable[[bytes], object],
+        write: Callable[..., object],
         role: Role,
         limits: Limits,
         isStreaming: bool = False,
         codec: Codec | None = None,
     ) -> None:
         """
-        @param write: called with octets to send, whole frames at a time.
+        @param write: called with octets to send, whole frames at a time: one
+            argument, or a header and a large payload.
         @param isStreaming: hand messages over in pieces, as they come.
         @param codec: what the extension does that was agreed on.
         """
@@ -97,7 +102,8 @@ class Connection:
         )
         self._rsv = 0 if codec is None else codec.rsv
         self._reader = FrameReader(self._messages, not self._isClient, self._rsv)
-        self.phase = Phase.OPEN
+        self.isOpen = True
+        self.isClosed = False
         # The message that goes out in fragments, and those that wait for its end.
         self._sendingOpcode = _NO_MESSAGE
         self._held = _NONE_HELD
@@ -108,7 +114,7 @@ class Connection:
         cls,
         state: ConnectionState,
         receiver: Receiver,
-        write: Callable[[bytes], object],
+        write: Callable[..., object],
         role: Role,
         limits: Limits,
         isStreaming: bool = False,
@@ -119,21 +125,21 @@ class Connection:
 
         @param codec: a new one, of the same agreement.
         """
-        self = cls(receiver, write, role, limits, isStreaming, codec)
-        self.phase = state.phase
-        self._reader = FrameReader.restored(
-            state.reader,
-            self._messages,
-            not self._isClient,
-            self._rsv,
-        )
+        connection = cls(receiver, write, role, limits, isStreaming, codec)
+        connection.restore(state)
+        return connection
+
+    def restore(self, state: ConnectionState) -> None:
+        """Go on where another one's L{state} was taken; be new, and do so first."""
+        self.isOpen = state.phase is Phase.OPEN
+        self.isClosed = state.phase is Phase.CLOSED
+        self._reader.restore(state.reader)
         self._messages.restore(state.messages)
-        if codec is not None:
-            codec.restore(state.codec)
+        if self._codec is not None:
+            self._codec.restore(state.codec)
         self._sendingOpcode = state.sendingOpcode
         self._held = deque(state.held)
         self.heldAmount = sum(map(len, self._held))
-        return self
 
     def state(self) -> ConnectionState:
         """Give all that L{restored} needs; not from inside a call of ours."""
@@ -145,6 +151,13 @@ class Connection:
             sendingOpcode=self._sendingOpcode,
             held=tuple(self._held),
         )
+
+    @property
+    def phase(self) -> Phase:
+        """How far the closing handshake is."""
+        if self.isOpen:
+            return Phase.OPEN
+        return Phase.CLOSED if self.isClosed else Phase.CLOSING
 
     # Receiving
 
@@ -167,7 +180,7 @@ class Connection:
         @raise ProtocolError: the peer broke the protocol.  It has been told;
             nothing more is read or sent.
         """
-        if self.phase is Phase.CLOSED:
+        if self.isClosed:
             return
         try:
             self._reader.feed(data)
@@ -181,7 +194,7 @@ class Connection:
 
     def resume(self) -> None:
         """Go on with the next L{feed}, which may be of nothing."""
-        if self.phase is not Phase.CLOSED:
+        if not self.isClosed:
             self._reader.resume()
 
     def _controlReceived(self, opcode: int, payload: bytes) -> None:
@@ -190,7 +203,7 @@ class Connection:
             code, reason = _readClose(payload)
             self._finish(payload[:2])
             self._receiver.closeReceived(code, reason)
-        elif self.phase is not Phase.OPEN:
+        elif not self.isOpen:
             return
         elif opcode == codes.PING:
             self._send(codes.PONG, payload)
@@ -248,7 +261,7 @@ class Connection:
             opcode, payload = codes.BINARY, _octets(data)
         if self._sendingOpcode not in (_NO_MESSAGE, opcode):
             raise TypeError("a message's fragments are all str or all octets")
-        if self.phase is not Phase.OPEN:
+        if not self.isOpen:
             return
         isFirst = self._sendingOpcode == _NO_MESSAGE
         self._sendingOpcode = _NO_MESSAGE if isLast else opcode
@@ -275,7 +288,7 @@ class Connection:
         payload = _octets(payload)
         if len(payload) > codes.CONTROL_LIMIT:
             raise ValueError(f"{len(payload)} octets, limit {codes.CONTROL_LIMIT}")
-        if self.phase is Phase.OPEN:
+        if self.isOpen:
             self._send(codes.PING, payload)
 
     def close(self, code: int = codes.NORMAL, reason: str = "") -> None:
@@ -288,9 +301,9 @@ class Connection:
         @see: RFC 6455 section 7.1.2.
         """
         payload = renderClose(code, reason)
-        if self.phase is Phase.OPEN:
+        if self.isOpen:
             # To write may call us: one Close frame, and nothing after it.
-            self.phase = Phase.CLOSING
+            self.isOpen = False
             self._messages.dropAll()
             self._forgetHeld()
             self._send(codes.CLOSE, payload)
@@ -316,8 +329,9 @@ class Connection:
 
         @param lastWord: the payload of our Close frame, unless one was sent.
         """
-        wasOpen = self.phase is Phase.OPEN
-        self.phase = Phase.CLOSED
+        wasOpen = self.isOpen
+        self.isOpen = False
+        self.isClosed = True
         self._reader.pause()
         self._forgetHeld()
         if wasOpen and lastWord is not None:
@@ -325,7 +339,7 @@ class Connection:
 
     def _sendMessage(self, opcode: int, payload: bytes, choice: bool | None) -> None:
         """Send a message in one frame, or keep it until it may go."""
-        if self.phase is not Phase.OPEN:
+        if not self.isOpen:
             return
         if self._codec is not None:
             encoded = self._codec.encode(payload, choice)
@@ -347,7 +361,10 @@ class Connection:
 
     def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
         """Send a frame."""
-        self._write(self._frame(opcode, payload, fin))
+        if len(payload) >= _LARGE and not self._isClient:
+            self._write(frameHeader(opcode, len(payload), fin, b""), payload)
+        else:
+            self._write(self._frame(opcode, payload, fin))
 
     def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         """Write a frame; a client's with a fresh masking key (section 5.3)."""

@@ -146,6 +146,6 @@ def render(name: str, parameters: Parameters) -> str:
         words += (key,) if value is None else (key, value)
         written.append(key if value is None else f"{key}={value}")
     for word in words:
-        if not isToken(word.encode("utf-8", "surrogatepass")):
+        if not isToken(word):
             raise ValueError(f"{word!r}, allowed: HTTP tokens")
     return "; ".join(written)

@@ -2,22 +2,27 @@
 Frames: the header of those we send, and a reader of those that come.
 
 What a reader checks needs no memory of earlier frames; what spans frames is
-L{wsagent.core.connection}'s.
+L{wsagent.core.messages}'s.
 
 @see: RFC 6455 section 5.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple, Protocol
 
-from . import codes
+from . import codes, masking
 from .errors import ProtocolError
-from .masking import applyMask
 
 _NO_KEY = b""
 _FIRST = frozenset((codes.TEXT, codes.BINARY))
 _LARGEST = 0x7FFFFFFFFFFFFFFF
+# By first octet and length: the headers of unmasked, unfragmented, short frames.
+_SHORT_HEADERS = tuple(
+    tuple(bytes((first, length)) for length in range(126)) if first >= 0x80 else ()
+    for first in range(256)
+)
 
 
 class FrameReceiver(Protocol):
@@ -77,27 +82,19 @@ class FrameReader:
         self._receiver = receiver
         self._isMasked = isMasked
         self._rsv = rsv
+        self._lengthBounds = _lengthBounds(rsv)
         self._backlog = b""
         self._remaining = 0
         self._key = _NO_KEY
         self._isPaused = False
         self._isReading = False
 
-    @classmethod
-    def restored(
-        cls,
-        state: ReaderState,
-        receiver: FrameReceiver,
-        isMasked: bool,
-        rsv: int = 0,
-    ) -> FrameReader:
-        """Make a reader that goes on where another one's L{state} was taken."""
-        reader = cls(receiver, isMasked, rsv)
-        reader._backlog, reader._remaining, reader._key, reader._isPaused = state
-        return reader
+    def restore(self, state: ReaderState) -> None:
+        """Go on where another one's L{state} was taken."""
+        self._backlog, self._remaining, self._key, self._isPaused = state
 
     def state(self) -> ReaderState:
-        """Give all that L{restored} needs; not from inside a call of the reader's."""
+        """Give all that L{restore} needs; not from inside a call of the reader's."""
         return ReaderState(self._backlog, self._remaining, self._key, self._isPaused)
 
     @property
@@ -149,37 +146,38 @@ class FrameReader:
         octets = data
         end = len(data)
         offset = 0
+        isMasked = self._isMasked
+        maskBit = 0x80 if isMasked else 0
+        bounds = self._lengthBounds
         receiver = self._receiver
         if self._remaining and data and not self._isPaused:
             offset = self._continue(data)
         while end - offset >= 2 and not self._isPaused:
             first = octets[offset]
-            length = octets[offset + 1] & 0x7F
+            length = octets[offset + 1] ^ maskBit
+            if length >= bounds[first]:
+                self._refuse(first, octets[offset + 1])
             start = offset + 2
-            self._checkHeader(first, octets[offset + 1])
             if length >= 126:
                 start += 2 if length == 126 else 8
                 if end < start:
                     break
-                length = int.from_bytes(octets[offset + 2 : start], "big")
-                self._checkLength(length, start - offset)
-            if self._isMasked:
+                length = _extendedLength(data[offset + 2 : start])
+            if isMasked:
                 start += 4
                 if end < start:
                     break
-                self._key = octets[start - 4 : start]
             if first & codes.CONTROL and end - start < length:
                 break
-            stop = start + length
-            if stop > end:
-                # Believed only as far as it has come.
-                self._remaining = stop - end
-                stop = end
-            payload = octets[start:stop]
-            if self._isMasked and payload:
-                payload = applyMask(payload, self._key)
-                if self._remaining:
-                    self._key = _rotated(self._key, len(payload))
+            stop = end if length > end - start else start + length
+            if isMasked:
+                payload = masking.unmaskedSlice(data, start, stop)
+                if length > end - start:
+                    self._key = _rotated(data[start - 4 : start], stop - start)
+            else:
+                payload = data[start:stop]
+            # Believed only as far as it has come.
+            self._remaining = length - (stop - start)
             offset = stop
             receiver.frameReceived(first & 0x7F, first >= 0x80, length, payload)
         return offset
@@ -189,15 +187,15 @@ class FrameReader:
         taken = min(len(data), self._remaining)
         payload = data[:taken]
         if self._isMasked:
-            payload = applyMask(payload, self._key)
+            payload = masking.applyMask(payload, self._key)
             self._key = _rotated(self._key, taken)
         self._remaining -= taken
         self._receiver.payloadReceived(payload)
         return taken
 
-    def _checkHeader(self, first: int, second: int) -> None:
+    def _refuse(self, first: int, second: int) -> None:
         """
-        Check a frame header's first two octets.
+        Say what is wrong with a frame header's first two octets.
 
         @see: RFC 6455 section 5.2, and 5.5 for control frames.
         """
@@ -210,20 +208,42 @@ class FrameReader:
             raise ProtocolError(f"opcode {opcode}, which is reserved")
         if (second >= 0x80) != self._isMasked:
             raise ProtocolError("unmasked" if self._isMasked else "masked")
-        if opcode & codes.CONTROL:
-            if first < 0x80:
-                raise ProtocolError("fragmented control frame")
-            if second & 0x7F > codes.CONTROL_LIMIT:
-                raise ProtocolError(
-                    f"control frame over limit {codes.CONTROL_LIMIT} octets",
-                )
+        if first < 0x80:
+            raise ProtocolError("fragmented control frame")
+        raise ProtocolError(f"control frame over limit {codes.CONTROL_LIMIT} octets")
 
-    def _checkLength(self, length: int, headerLength: int) -> None:
-        """Check an extended length: minimal, and no sign bit (section 5.2)."""
-        if length > _LARGEST:
-            raise ProtocolError(f"{length} octets, limit {_LARGEST}")
-        if length < 126 or (headerLength == 10 and length <= 0xFFFF):
-            raise ProtocolError(f"{length} octets, not in the shortest form")
+
+@cache
+def _lengthBounds(rsv: int) -> bytes:
+    """
+    Say what may stand in a frame header's second octet, mask bit aside.
+
+    @return: for each of the 256 first octets, what it has to be less than.
+    @see: RFC 6455 section 5.2, and 5.5 for control frames.
+    """
+    bounds = bytearray(256)
+    for opcode in codes.OPCODES:
+        if opcode & codes.CONTROL:
+            bounds[0x80 | opcode] = codes.CONTROL_LIMIT + 1
+        else:
+            bounds[opcode] = bounds[0x80 | opcode] = 0x80
+    for opcode in _FIRST:
+        bounds[rsv | opcode] = bounds[0x80 | rsv | opcode] = 0x80
+    return bytes(bounds)
+
+
+def _extendedLength(octets: bytes) -> int:
+    """
+    Read an extended length: minimal, and no sign bit (section 5.2).
+
+    @param octets: 2 or 8.
+    """
+    length = int.from_bytes(octets, "big")
+    if length > _LARGEST:
+        raise ProtocolError(f"{length} octets, limit {_LARGEST}")
+    if length < 126 or (len(octets) == 8 and length <= 0xFFFF):
+        raise ProtocolError(f"{length} octets, not in the shortest form")
+    return length
 
 
 def frameHeader(opcode: int, length: int, fin: bool, key: bytes) -> bytes:
@@ -237,6 +257,8 @@ def frameHeader(opcode: int, length: int, fin: bool, key: bytes) -> bytes:
     @see: RFC 6455 section 5.2.
     """
     first = opcode | 0x80 if fin else opcode
+    if length < 126 and fin and not key:
+        return _SHORT_HEADERS[first][length]
     mask = 0x80 if key else 0
     if length < 126:
         return bytes((first, mask | length)) + key

@@ -136,8 +136,8 @@ def renderAcceptance(
     """
     Write the 101 that accepts a request.
 
-    @param extension: from L{extensions.negotiate}.
     @param fields: more fields to send.
+    @param extension: from L{extensions.negotiate}.
     @raise ValueError: the subprotocol was not offered, a field is the
         handshake's own, or cannot be sent.
     """
@@ -210,7 +210,7 @@ def renderRequest(
         ("Sec-WebSocket-Version", codes.VERSION),
     ]
     for subprotocol in subprotocols:
-        if not heads.isToken(subprotocol.encode("utf-8", "surrogatepass")):
+        if not heads.isToken(subprotocol):
             raise ValueError(f"subprotocol {subprotocol!r}, allowed: an HTTP token")
     if subprotocols:
         own.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))

@@ -249,12 +249,14 @@ def parameterLists(value: bytes) -> list[tuple[str, list[tuple[str, str | None]]
     return lists
 
 
-def isToken(value: bytes) -> bool:
+def isToken(value: bytes | str) -> bool:
     """
     Ask whether a value is one token.
 
     @see: RFC 9110 section 5.6.2.
     """
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogatepass")
     return _token.fullmatch(value) is not None
 
 
@@ -269,7 +271,7 @@ def renderHead(start: str, fields: Pairs) -> bytes:
     lines = [_sendable("first line", start)]
     for name, value in fields:
         text = value.decode("latin-1") if isinstance(value, bytes) else value
-        if not isToken(name.encode("utf-8", "surrogatepass")):
+        if not isToken(name):
             raise ValueError(f"field name {name!r}, allowed: an HTTP token")
         lines.append(name.encode("ascii") + b": " + _sendable(name, text))
     return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -1,6 +1,8 @@
 """
 Masking: what a client does to every payload that it sends.
 
+Compiled, masking.pyx takes the place of this file.
+
 @see: RFC 6455 section 5.3.
 """
 
@@ -33,6 +35,15 @@ def applyMask(payload: bytes, key: bytes) -> bytes:
     repeated = (key * (length // 4 + 1))[:length]
     masked = int.from_bytes(payload, "little") ^ int.from_bytes(repeated, "little")
     return masked.to_bytes(length, "little")
+
+
+def unmaskedSlice(data: bytes, start: int, stop: int) -> bytes:
+    """
+    Unmask a payload where it stands in a segment, right after its key.
+
+    @return: what C{data[start:stop]} is without its mask.
+    """
+    return applyMask(data[start:stop], data[start - 4 : start])
 
 
 def newKey() -> bytes:

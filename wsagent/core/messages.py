@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
+from io import BytesIO, StringIO
 from typing import NamedTuple, Protocol
 
 from . import codes
@@ -15,7 +16,7 @@ from .errors import InvalidPayload, MessageTooBig, ProtocolError
 from .extensions import Codec
 
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
-_UNLIMITED = 1 << 63
+_UNLIMITED = (1 << 63) - 1
 _NO_MESSAGE = 0
 
 
@@ -64,8 +65,8 @@ class MessagesState(NamedTuple):
     received: int
     decoded: int
     fragments: int
-    payload: bytes
-    undecoded: bytes
+    collected: str | bytes | None
+    undecoded: bytes | None
 
 
 class MessageReader:
@@ -94,7 +95,7 @@ class MessageReader:
         octets = _UNLIMITED if limits.octets is None else limits.octets
         self._octetLimit = octets
         # What cannot be compressed grows by it, the more the smaller its fragments.
-        self._encodedLimit = octets * 4 + 64
+        self._encodedLimit = min(octets * 4 + 64, _UNLIMITED)
         self._fragmentLimit = (
             _UNLIMITED if limits.fragments is None else limits.fragments
         )
@@ -110,8 +111,9 @@ class MessageReader:
         self._received = 0
         self._decoded = 0
         self._fragments = 0
-        self._payload = bytearray()
-        self._decoder = _Utf8Decoder()
+        # What came of an unfinished message: decoded, if it is text.
+        self._collected: StringIO | BytesIO | None = None
+        self._decoder: codecs.IncrementalDecoder | None = None
 
     def restore(self, state: MessagesState) -> None:
         """Go on where another one's L{state} was taken."""
@@ -125,11 +127,16 @@ class MessageReader:
         self._received = state.received
         self._decoded = state.decoded
         self._fragments = state.fragments
-        self._payload += state.payload
-        self._decoder.setstate((state.undecoded, 0))
+        if state.collected is not None:
+            self._collected = self._newCollection()
+            self._collected.write(state.collected)
+        if state.undecoded is not None:
+            self._decoder = _Utf8Decoder()
+            self._decoder.setstate((state.undecoded, 0))
 
     def state(self) -> MessagesState:
         """Give all that L{restore} needs."""
+        collected, decoder = self._collected, self._decoder
         return MessagesState(
             isDropping=self._isDropping,
             messagesReceived=self.messagesReceived,
@@ -140,8 +147,8 @@ class MessageReader:
             received=self._received,
             decoded=self._decoded,
             fragments=self._fragments,
-            payload=bytes(self._payload),
-            undecoded=self._decoder.getstate()[0],
+            collected=None if collected is None else collected.getvalue(),
+            undecoded=None if decoder is None else decoder.getstate()[0],
         )
 
     @property
@@ -174,8 +181,9 @@ class MessageReader:
             self._opcode = opcode & 0x0F
             self._isEncoded = opcode > 0x0F
         limit = self._encodedLimit if self._isEncoded else self._octetLimit
-        if length > limit - self._declared:
-            raise MessageTooBig(f"{self._declared + length} octets, limit {limit}")
+        declared = self._declared + length
+        if declared > limit:
+            raise MessageTooBig(f"{declared} octets, limit {limit}")
         self._fragments += 1
         if self._fragments > self._fragmentLimit:
             raise MessageTooBig(
@@ -186,7 +194,7 @@ class MessageReader:
             # Most messages: one frame, in one segment.
             self._messageReceived(payload)
             return
-        self._declared += length
+        self._declared = declared
         self._isLastFrame = fin
         self.payloadReceived(payload)
 
@@ -198,40 +206,60 @@ class MessageReader:
             room = self._octetLimit - self._decoded
             payload = self._codec.decode(payload, isLast, room)
             self._decoded += len(payload)
-        if isLast and not self._payload and not self._isStreaming:
+        if isLast and self._collected is None and not self._isStreaming:
             self._messageReceived(payload)
             return
         piece: str | bytes = payload
         if self._opcode == codes.TEXT:
-            try:
-                piece = self._decoder.decode(payload, isLast)
-            except UnicodeDecodeError as error:
-                raise InvalidPayload(f"not UTF-8: {error.reason}") from None
-            if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
-                # CPython waits for a surrogate's third octet, then says this.
-                raise InvalidPayload("not UTF-8: invalid continuation byte")
+            piece = self._decodedPiece(payload, isLast)
         if self._isStreaming:
             if isLast:
                 self._forgetMessage()
             if piece or isLast:
                 self._receiver.pieceReceived(piece, isLast)
             return
-        self._payload += payload
+        if self._collected is None:
+            self._collected = self._newCollection()
+        self._collected.write(piece)
         if isLast:
-            self._messageReceived(bytes(self._payload))
+            self._handOver(self._collected.getvalue())
 
     def _messageReceived(self, payload: bytes) -> None:
-        """Hand a whole message over."""
+        """Hand over a message that came in one piece."""
         if self._opcode == codes.BINARY:
-            self._forgetMessage()
-            self._receiver.bytesReceived(payload)
+            self._handOver(payload)
             return
         try:
             text = payload.decode("utf-8")
         except UnicodeDecodeError as error:
             raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+        self._handOver(text)
+
+    def _handOver(self, message: str | bytes) -> None:
+        """Hand a whole message over."""
+        isText = self._opcode == codes.TEXT
         self._forgetMessage()
-        self._receiver.textReceived(text)
+        if isText:
+            self._receiver.textReceived(message)
+        else:
+            self._receiver.bytesReceived(message)
+
+    def _newCollection(self) -> StringIO | BytesIO:
+        """Make what a message of the present type is put together in."""
+        return StringIO() if self._opcode == codes.TEXT else BytesIO()
+
+    def _decodedPiece(self, payload: bytes, isLast: bool) -> str:
+        """Decode a piece of a text as far as it goes."""
+        if self._decoder is None:
+            self._decoder = _Utf8Decoder()
+        try:
+            piece = self._decoder.decode(payload, isLast)
+        except UnicodeDecodeError as error:
+            raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+        if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
+            # CPython waits for a surrogate's third octet, then says this.
+            raise InvalidPayload("not UTF-8: invalid continuation byte")
+        return piece
 
     def _forgetMessage(self) -> None:
         """Be ready for the next message."""
@@ -240,4 +268,4 @@ class MessageReader:
         self._fragments = 0
         if self._declared:
             self._declared = self._received = self._decoded = 0
-            self._payload = bytearray()
+        self._collected = self._decoder = None

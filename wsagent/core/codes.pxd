@@ -1,0 +1,8 @@
+cdef enum:
+    CONTINUATION = 0x0
+    TEXT = 0x1
+    BINARY = 0x2
+    CLOSE = 0x8
+    PING = 0x9
+    PONG = 0xA
+    CONTROL = 0x8

@@ -1,0 +1,49 @@
+cimport cython
+
+from . cimport codes
+from .framing cimport FrameReader, frameHeader
+from .messages cimport MessageReader
+
+
+cdef class Connection:
+    cdef object _receiver
+    cdef object _write
+    cdef bint _isClient
+    cdef object _codec
+    cdef MessageReader _messages
+    cdef int _rsv
+    cdef FrameReader _reader
+    cdef readonly bint isOpen
+    cdef readonly bint isClosed
+    cdef int _sendingOpcode
+    cdef object _held
+    cdef readonly long long heldAmount
+
+    cpdef restore(self, state)
+    cpdef state(self)
+    cpdef feed(self, bytes data)
+    cpdef pause(self)
+    cpdef resume(self)
+    cpdef rest(self)
+
+    cpdef sendText(self, text, choice=*)
+    cpdef sendBytes(self, data, choice=*)
+    cpdef sendFragment(self, data, bint isLast=*)
+    cpdef ping(self, payload=*)
+    cpdef close(self, int code=*, str reason=*)
+    cpdef fail(self, int code, str reason=*)
+    cpdef abandon(self)
+    cdef _finish(self, lastWord=*)
+
+    @cython.locals(encoded=bytes, frame=bytes)
+    cdef _sendMessage(self, int opcode, bytes payload, choice)
+
+    cdef _forgetHeld(self)
+    cdef _send(self, int opcode, bytes payload, bint fin=*)
+
+    @cython.locals(header=bytes, key=bytes)
+    cdef bytes _frame(self, int opcode, bytes payload, bint fin)
+
+
+cdef bytes _encoded(text)
+cdef bytes _octets(data)

@@ -1,0 +1,52 @@
+cimport cython
+
+from . cimport codes, masking
+
+
+cdef class FrameReader:
+    cdef object _receiver
+    cdef bint _isMasked
+    cdef int _rsv
+    cdef bytes _lengthBounds
+    cdef bytes _backlog
+    cdef long long _remaining
+    cdef bytes _key
+    cdef bint _isPaused
+    cdef bint _isReading
+
+    cpdef restore(self, state)
+    cpdef state(self)
+    cpdef pause(self)
+    cpdef resume(self)
+    cpdef feed(self, bytes data)
+
+    @cython.locals(
+        octets="const unsigned char *",
+        bounds="const unsigned char *",
+        end=Py_ssize_t,
+        offset=Py_ssize_t,
+        start=Py_ssize_t,
+        stop=Py_ssize_t,
+        length="long long",
+        first=int,
+        maskBit=int,
+        isMasked=bint,
+        payload=bytes,
+    )
+    cdef Py_ssize_t _walk(self, bytes data) except -1
+
+    @cython.locals(taken=Py_ssize_t, payload=bytes)
+    cdef Py_ssize_t _continue(self, bytes data) except -1
+
+    cdef _refuse(self, int first, int second)
+
+
+cdef long long _extendedLength(bytes octets) except -1
+
+
+@cython.locals(first=int, mask=int)
+cpdef bytes frameHeader(int opcode, long long length, bint fin, bytes key)
+
+
+@cython.locals(turn=int)
+cdef bytes _rotated(bytes key, Py_ssize_t octets)

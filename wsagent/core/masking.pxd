@@ -1,0 +1,3 @@
+cpdef bytes applyMask(bytes payload, bytes key)
+cpdef bytes unmaskedSlice(bytes data, Py_ssize_t start, Py_ssize_t stop)
+cpdef bytes newKey()

@@ -1,0 +1,43 @@
+cimport cython
+
+from . cimport codes
+
+
+cdef class MessageReader:
+    cdef object _receiver
+    cdef object _controlReceived
+    cdef unsigned long long _octetLimit
+    cdef unsigned long long _encodedLimit
+    cdef long long _fragmentLimit
+    cdef bint _isStreaming
+    cdef object _codec
+    cdef bint _isDropping
+    cdef readonly long long messagesReceived
+    cdef int _opcode
+    cdef bint _isEncoded
+    cdef bint _isLastFrame
+    cdef unsigned long long _declared
+    cdef unsigned long long _received
+    cdef unsigned long long _decoded
+    cdef long long _fragments
+    cdef object _collected
+    cdef object _decoder
+
+    cpdef restore(self, state)
+    cpdef state(self)
+    cpdef dropAll(self)
+
+    # The sum of two numbers below 2**63.
+    @cython.locals(
+        declared="unsigned long long", limit="unsigned long long", isWhole=bint
+    )
+    cpdef frameReceived(self, int opcode, bint fin, long long length, bytes payload)
+
+    @cython.locals(isLast=bint, room="long long")
+    cpdef payloadReceived(self, bytes payload)
+
+    cdef _messageReceived(self, bytes payload)
+    cdef _handOver(self, message)
+    cdef _newCollection(self)
+    cdef str _decodedPiece(self, bytes payload, bint isLast)
+    cdef _forgetMessage(self)

@@ -1,0 +1,33 @@
+cimport cython
+
+
+cdef class SendBuffer:
+    cdef object _transport
+    cdef bint _isLane
+    cdef object _owner
+    cdef Py_ssize_t _highWater
+    cdef object _waiting
+    cdef Py_ssize_t _waitingAmount
+    cdef Py_ssize_t _handedOver
+    cdef bint _isFull
+    cdef bint _isFilled
+    cdef bint _isCorked
+    cdef list _corked
+    cdef Py_ssize_t _corkedAmount
+    cdef object _whenEmpty
+
+    cpdef bint cork(self) except -1
+    cpdef uncork(self)
+    cpdef discard(self)
+    cpdef notifyWhenEmpty(self, call)
+    cpdef release(self)
+
+    @cython.locals(corked=list)
+    cdef _flush(self)
+
+    cdef _push(self, bytes data)
+    cdef _sendLarge(self, bytes header, bytes payload)
+    cdef _queue(self, data)
+    cdef _pump(self)
+    cdef _handOver(self, data)
+    cdef _checkFilled(self)

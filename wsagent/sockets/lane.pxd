@@ -1,0 +1,17 @@
+cimport cython
+
+from . cimport system
+from .transport cimport LaneTransport
+
+
+cdef class Lane:
+    cdef object _reactor
+    cdef object _epoll
+    cdef dict _transports
+    cdef system.Batch _batch
+    cdef object __weakref__
+
+    @cython.locals(
+        batch=system.Batch, count=int, index=int, transport=LaneTransport, until=double
+    )
+    cpdef doRead(self)

@@ -1,0 +1,53 @@
+cimport cython
+
+from . cimport system
+
+
+cdef class LaneTransport:
+    cdef object _lane
+    cdef object _socket
+    cdef int _descriptor
+    cdef object _protocol
+    cdef object _peer
+    cdef object _lost
+    cdef object _unsent
+    cdef int _events
+    cdef bint _isReading
+    cdef bint _isReadEnded
+    cdef bint _isWriteEnding
+    cdef bint _isWriteEnded
+    cdef bint _hasFailed
+    cdef object _producer
+    cdef bint _isStreaming
+    cdef bint _isProducerPaused
+    cdef readonly bint connected
+    cdef readonly bint disconnecting
+    cdef readonly bint disconnected
+    cdef object __weakref__
+
+    @cython.locals(sent=Py_ssize_t)
+    cpdef write(self, data)
+
+    @cython.locals(sent=Py_ssize_t)
+    cpdef writeSequence(self, data)
+
+    cpdef ready(self, int events)
+    cpdef connectionLost(self, reason)
+
+    @cython.locals(wanted=int)
+    cdef _watch(self)
+
+    @cython.locals(data=bytes)
+    cdef _receive(self)
+
+    cdef bint _maySend(self)
+    cdef _fail(self)
+    cdef _keep(self, data)
+    cdef _pauseProducer(self)
+
+    @cython.locals(sent=Py_ssize_t)
+    cdef _sendOn(self)
+
+    cdef _connected(self)
+    cdef bint _hasOption(self, int level, int option) except *
+    cdef _setOption(self, int level, int option, bint enabled)

@@ -1,0 +1,373 @@
+"""One socket of a lane, as Twisted knows a TCP transport."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from twisted.internet import main
+from twisted.internet.address import UNIXAddress
+from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IHalfCloseableProtocol,
+    IProtocol,
+    IPullProducer,
+    IPushProducer,
+    ISystemHandle,
+    ITCPTransport,
+)
+from twisted.python.failure import Failure
+from zope.interface import classImplements
+
+from . import system
+
+if TYPE_CHECKING:
+    from .lane import Lane
+
+Octets = bytes | memoryview
+
+
+class LaneTransport:
+    """
+    A connected socket that a L{Lane} watches.
+
+    What is written is sent at once, as far as there is room.
+
+    @ivar connected: it is not lost.
+    @ivar disconnecting: L{loseConnection} was called.
+    @ivar disconnected: it is lost.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        connected: socket.socket,
+        protocol: IProtocol,
+        peer: IAddress,
+        lost: Callable[[Failure], object],
+    ) -> None:
+        """
+        @param connected: does not block, and is nobody else's.
+        @param protocol: an L{IHalfCloseableProtocol} too; gets what comes.
+        @param lost: called once with the reason when the socket is gone.
+        """
+        self._lane = lane
+        self._socket: socket.socket | None = connected
+        self._descriptor = connected.fileno()
+        self._protocol = protocol
+        self._peer = peer
+        self._lost: Callable[[Failure], object] | None = lost
+        self._unsent: deque[Octets] | None = None
+        # What the lane watches it for.
+        self._events = system.IN
+        self._isReading = True
+        self._isReadEnded = False
+        self._isWriteEnding = False
+        self._isWriteEnded = False
+        self._hasFailed = False
+        self._producer: Any = None
+        self._isStreaming = False
+        self._isProducerPaused = False
+        self.connected = True
+        self.disconnecting = False
+        self.disconnected = False
+        lane.add(self._descriptor, self, self._events)
+
+    # ITransport
+
+    def write(self, data: Octets) -> None:
+        """Send octets now, and keep what there is no room for."""
+        if self._unsent is not None:
+            self._unsent.append(data)
+        elif self._maySend():
+            try:
+                sent = system.send(self._descriptor, data)
+            except OSError:
+                self._fail()
+                return
+            if sent < len(data):
+                self._keep(memoryview(data)[sent:])
+
+    def writeSequence(self, data: Iterable[Octets]) -> None:
+        """Send octets now; of two parts, without joining them."""
+        parts = tuple(data)
+        if len(parts) != 2 or self._unsent is not None:
+            self.write(b"".join(parts))
+        elif self._maySend():
+            header, payload = parts
+            try:
+                sent = system.sendBoth(self._descriptor, cast(bytes, header), payload)
+            except OSError:
+                self._fail()
+                return
+            if sent < len(header):
+                self._keep(header[sent:])
+                self.write(payload)
+            elif sent < len(header) + len(payload):
+                self._keep(memoryview(payload)[sent - len(header) :])
+
+    def loseConnection(self) -> None:
+        """Send what was written, then close."""
+        if self.connected and not self.disconnecting:
+            self.disconnecting = True
+            self._isReading = False
+            if self._isWriteEnded:
+                # The peer's FIN would be an end of another kind.
+                reason = Failure(main.CONNECTION_DONE)
+                self._lane.callSoon(self.connectionLost, reason)
+            else:
+                self._watch()
+
+    def getPeer(self) -> IAddress:
+        """Tell the address of the other end, even when it is gone."""
+        return self._peer
+
+    def getHost(self) -> IAddress:
+        """Tell the address of this end."""
+        name = self._connected().getsockname()
+        if isinstance(self._peer, UNIXAddress):
+            return UNIXAddress(name or None)
+        return type(self._peer)("TCP", *name)
+
+    # ITCPTransport
+
+    def abortConnection(self) -> None:
+        """Close in a moment, whatever waits."""
+        if self.connected and not self._hasFailed:
+            self._hasFailed = True
+            self._isReading = False
+            self._unsent = None
+            self._watch()
+            self._lane.callSoon(self.connectionLost, Failure(ConnectionAborted()))
+
+    def loseWriteConnection(self) -> None:
+        """Send what was written, then FIN."""
+        if self.connected and not self._isWriteEnded:
+            self._isWriteEnding = True
+            self._watch()
+
+    def getTcpNoDelay(self) -> bool:
+        """Ask whether small segments are sent at once."""
+        return self._hasOption(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Have small segments sent at once."""
+        self._setOption(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+
+    def getTcpKeepAlive(self) -> bool:
+        """Ask whether the system looks for a peer that is silent."""
+        return self._hasOption(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Have the system look for a peer that is silent."""
+        self._setOption(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
+
+    def getHandle(self) -> socket.socket:
+        """Give the socket, which stays the lane's."""
+        return self._connected()
+
+    def startTLS(self, *_: object) -> NoReturn:
+        """Refuse: an open WebSocket does not change its transport."""
+        raise NotImplementedError("startTLS after the opening handshake")
+
+    # IPushProducer
+
+    def pauseProducing(self) -> None:
+        """Deliver nothing; the lane notices when there is something."""
+        self._isReading = False
+
+    def resumeProducing(self) -> None:
+        """Deliver what comes."""
+        if self.connected and not self.disconnecting and not self._hasFailed:
+            self._isReading = not self._isReadEnded
+            self._watch()
+
+    def stopProducing(self) -> None:
+        """Close."""
+        self.loseConnection()
+
+    # IConsumer
+
+    def registerProducer(
+        self,
+        producer: IPushProducer | IPullProducer,
+        streaming: bool,
+    ) -> None:
+        """
+        Have a producer wait while octets do.
+
+        @raise RuntimeError: there is one.
+        """
+        if self._producer is not None:
+            raise RuntimeError(
+                f"producer {producer!r}, registered: {self._producer!r}",
+            )
+        if self.disconnected:
+            producer.stopProducing()
+            return
+        self._producer = producer
+        self._isStreaming = streaming
+        self._isProducerPaused = False
+        if not streaming:
+            producer.resumeProducing()
+        elif self._unsent is not None:
+            self._pauseProducer()
+
+    def unregisterProducer(self) -> None:
+        """Have none."""
+        self._producer = None
+        if self.connected and self.disconnecting:
+            self._watch()
+
+    # What the lane calls
+
+    def ready(self, events: int) -> None:
+        """Receive, or send, or hear that the connection is gone."""
+        if self._hasFailed:
+            return
+        if events & system.GONE and not events & system.IN:
+            self.connectionLost(Failure(main.CONNECTION_LOST))
+            return
+        if events & system.IN:
+            if self._isReading:
+                self._receive()
+            else:
+                self._watch()
+        if events & system.OUT and self.connected and not self._hasFailed:
+            self._sendOn()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close the socket, and say so."""
+        lost, self._lost = self._lost, None
+        if lost is None:
+            return
+        self.connected = False
+        self.disconnected = True
+        self._isReading = False
+        self._unsent = None
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self._lane.remove(self._descriptor)
+        connected, self._socket = self._connected(), None
+        with suppress(OSError):
+            if reason.check(ConnectionAborted):
+                # To close sends RST then.
+                linger = struct.pack("ii", 1, 0)
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            else:
+                connected.shutdown(socket.SHUT_RDWR)
+        connected.close()
+        lost(reason)
+
+    def logPrefix(self) -> str:
+        """Name the protocol's class."""
+        return type(self._protocol).__name__
+
+    # Within
+
+    def _watch(self) -> None:
+        """Have the lane watch for what we wait for."""
+        wanted = system.IN if self._isReading else 0
+        if self._unsent is not None or self.disconnecting or self._isWriteEnding:
+            wanted |= system.OUT
+        if self._hasFailed:
+            wanted = 0
+        if wanted != self._events:
+            self._events = wanted
+            self._lane.watch(self._descriptor, wanted)
+
+    def _receive(self) -> None:
+        """Hand over what came."""
+        try:
+            data = system.receive(self._descriptor)
+        except OSError:
+            self.connectionLost(Failure(main.CONNECTION_LOST))
+            return
+        if data:
+            self._protocol.dataReceived(data)
+        elif data is not None:
+            self._isReadEnded = True
+            self._isReading = False
+            self._watch()
+            IHalfCloseableProtocol(self._protocol).readConnectionLost()
+
+    def _maySend(self) -> bool:
+        """Ask whether it makes sense to send."""
+        return self.connected and not self._hasFailed and not self._isWriteEnded
+
+    def _fail(self) -> None:
+        """Hear that the connection is lost; say so in a moment."""
+        self._hasFailed = True
+        self._isReading = False
+        self._watch()
+        self._lane.callSoon(self.connectionLost, Failure(main.CONNECTION_LOST))
+
+    def _keep(self, data: Octets) -> None:
+        """Keep octets until there is room."""
+        self._unsent = deque((data,))
+        self._watch()
+        if self._producer is not None and self._isStreaming:
+            self._pauseProducer()
+
+    def _pauseProducer(self) -> None:
+        """Have the producer wait."""
+        if not self._isProducerPaused:
+            self._isProducerPaused = True
+            self._producer.pauseProducing()
+
+    def _sendOn(self) -> None:
+        """Send what waits; then let the producer go on, or end."""
+        unsent = self._unsent
+        try:
+            while unsent:
+                data = unsent[0]
+                sent = system.send(self._descriptor, data)
+                if sent < len(data):
+                    unsent[0] = memoryview(data)[sent:]
+                    return
+                unsent.popleft()
+        except OSError:
+            self.connectionLost(Failure(main.CONNECTION_LOST))
+            return
+        self._unsent = None
+        if self._producer is not None and (
+            self._isProducerPaused or not self._isStreaming
+        ):
+            self._isProducerPaused = False
+            self._producer.resumeProducing()
+        elif self.disconnecting:
+            self.connectionLost(Failure(main.CONNECTION_DONE))
+            return
+        elif self._isWriteEnding:
+            self._isWriteEnding = False
+            self._isWriteEnded = True
+            with suppress(OSError):
+                self._connected().shutdown(socket.SHUT_WR)
+            IHalfCloseableProtocol(self._protocol).writeConnectionLost()
+        if self.connected:
+            self._watch()
+
+    def _connected(self) -> socket.socket:
+        """Give the socket; there is none after the loss."""
+        if self._socket is None:
+            raise main.CONNECTION_LOST
+        return self._socket
+
+    def _hasOption(self, level: int, option: int) -> bool:
+        """Ask the system for an option of the socket."""
+        return bool(self._connected().getsockopt(level, option))
+
+    def _setOption(self, level: int, option: int, enabled: bool) -> None:
+        """Tell the system of an option of the socket."""
+        self._connected().setsockopt(level, option, enabled)
+
+
+# A compiled class takes no decorator.
+classImplements(LaneTransport, ITCPTransport, IConsumer, IPushProducer, ISystemHandle)
