@@ -3,7 +3,7 @@ cimport cython
 
 cdef class SendBuffer:
     cdef object _transport
-    cdef bint _isLane
+    cdef object _lane
     cdef object _owner
     cdef Py_ssize_t _highWater
     cdef object _waiting
@@ -26,8 +26,17 @@ cdef class SendBuffer:
     cdef _flush(self)
 
     cdef _push(self, bytes data)
+
+    @cython.locals(sent=Py_ssize_t)
     cdef _sendLarge(self, bytes header, bytes payload)
+
     cdef _queue(self, data)
     cdef _pump(self)
+
+    @cython.locals(parts=list, length=Py_ssize_t)
+    cdef bytes _joined(self, data)
+
+    @cython.locals(sent=Py_ssize_t)
     cdef _handOver(self, data)
+
     cdef _checkFilled(self)

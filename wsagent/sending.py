@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface import classImplements
@@ -58,8 +58,8 @@ class SendBuffer:
     ) -> None:
         """@param highWater: octets from which the owner hears of it."""
         self._transport = transport
-        # The lane sends a large payload from where it is.
-        self._isLane = isinstance(transport, LaneTransport)
+        # One that sends at once, and says how much of it.
+        self._lane = transport if isinstance(transport, LaneTransport) else None
         self._owner = owner
         self._highWater = highWater
         self._waiting = _NONE_WAIT
@@ -112,7 +112,7 @@ class SendBuffer:
         """
         if payload is not None:
             self._flush()
-            if self._isLane and not self._isFull and not self._waiting:
+            if self._lane is not None and not self._isFull and not self._waiting:
                 self._sendLarge(data, payload)
             else:
                 self._push(data + payload)
@@ -186,18 +186,19 @@ class SendBuffer:
 
     def _sendLarge(self, header: bytes, payload: bytes) -> None:
         """Hand a frame over from where it is: what is copied is paid for."""
-        view = memoryview(payload)
-        if len(payload) > SLICE:
-            self._queue(view[SLICE:])
-        self._handedOver = len(header) + SLICE
-        self._transport.writeSequence((header, view[:SLICE]))
-        if self._isFull:
+        lane = cast(LaneTransport, self._lane)
+        sent = lane.sendBoth(header, payload)
+        if sent < len(header):
+            self._queue(memoryview(header)[sent:])
+            sent = len(header)
+        if sent < len(header) + len(payload):
+            self._queue(memoryview(payload)[sent - len(header) :])
+            self._isFull = True
             self._owner.sendStarted()
-        self._pump()
         self._checkFilled()
 
     def _queue(self, data: bytes | memoryview) -> None:
-        """Have octets wait."""
+        """Have octets wait; a view is of a frame that is begun."""
         if self._waiting is _NONE_WAIT:
             self._waiting = deque()
         self._waiting.append(data)
@@ -207,23 +208,45 @@ class SendBuffer:
         """Hand over as many octets as the transport takes."""
         while self._waiting and not self._isFull:
             data = self._waiting.popleft()
-            if len(data) > SLICE:
+            self._waitingAmount -= len(data)
+            if len(data) > SLICE and self._lane is None:
                 view = memoryview(data)
                 self._waiting.appendleft(view[SLICE:])
+                self._waitingAmount += len(data) - SLICE
                 data = view[:SLICE]
-            self._waitingAmount -= len(data)
-            self._handOver(data if self._isLane else bytes(data))
+            elif self._waiting and len(data) < SLICE:
+                data = self._joined(data)
+            self._handOver(data)
         if not self._waiting:
             self._waiting = _NONE_WAIT
             if self._whenEmpty is not None:
                 whenEmpty, self._whenEmpty = self._whenEmpty, None
                 whenEmpty()
 
+    def _joined(self, data: bytes | memoryview) -> bytes:
+        """Take more that waits, up to a slice."""
+        parts = [data]
+        length = len(data)
+        while self._waiting and length + len(self._waiting[0]) <= SLICE:
+            parts.append(self._waiting.popleft())
+            length += len(parts[-1])
+        self._waitingAmount -= length - len(data)
+        return b"".join(parts)
+
     def _handOver(self, data: bytes | memoryview) -> None:
-        """Hand over at most a slice."""
-        # A transport that was not full held at most one.
-        self._handedOver = min(self._handedOver, SLICE) + len(data)
-        self._transport.write(data)
+        """Hand octets over; to a transport that does not say how many, a slice."""
+        if self._lane is None:
+            # A transport that was not full held at most one.
+            self._handedOver = min(self._handedOver, SLICE) + len(data)
+            self._transport.write(bytes(data))
+        else:
+            sent = self._lane.send(data)
+            if sent < len(data):
+                if self._waiting is _NONE_WAIT:
+                    self._waiting = deque()
+                self._waiting.appendleft(memoryview(data)[sent:])
+                self._waitingAmount += len(data) - sent
+                self._isFull = True
         if self._isFull:
             self._owner.sendStarted()
 

@@ -20,7 +20,7 @@ cdef class MessageReader:
     cdef unsigned long long _received
     cdef unsigned long long _decoded
     cdef long long _fragments
-    cdef object _collected
+    cdef list _pieces
     cdef object _decoder
 
     cpdef restore(self, state)
@@ -38,6 +38,10 @@ cdef class MessageReader:
 
     cdef _messageReceived(self, bytes payload)
     cdef _handOver(self, message)
-    cdef _newCollection(self)
+
+    @cython.locals(pieces=list)
+    cdef _collect(self, piece)
+
+    cdef _joined(self)
     cdef str _decodedPiece(self, bytes payload, bint isLast)
     cdef _forgetMessage(self)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
-from io import BytesIO, StringIO
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from . import codes
 from .errors import InvalidPayload, MessageTooBig, ProtocolError
@@ -18,6 +17,8 @@ from .extensions import Codec
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 _UNLIMITED = (1 << 63) - 1
 _NO_MESSAGE = 0
+_LARGE = 65_536
+"""Octets, or characters, from which pieces are not joined before the end."""
 
 
 class Limits(NamedTuple):
@@ -112,7 +113,7 @@ class MessageReader:
         self._decoded = 0
         self._fragments = 0
         # What came of an unfinished message: decoded, if it is text.
-        self._collected: StringIO | BytesIO | None = None
+        self._pieces: list[Any] | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def restore(self, state: MessagesState) -> None:
@@ -128,15 +129,14 @@ class MessageReader:
         self._decoded = state.decoded
         self._fragments = state.fragments
         if state.collected is not None:
-            self._collected = self._newCollection()
-            self._collected.write(state.collected)
+            self._pieces = [state.collected]
         if state.undecoded is not None:
             self._decoder = _Utf8Decoder()
             self._decoder.setstate((state.undecoded, 0))
 
     def state(self) -> MessagesState:
         """Give all that L{restore} needs."""
-        collected, decoder = self._collected, self._decoder
+        decoder = self._decoder
         return MessagesState(
             isDropping=self._isDropping,
             messagesReceived=self.messagesReceived,
@@ -147,7 +147,7 @@ class MessageReader:
             received=self._received,
             decoded=self._decoded,
             fragments=self._fragments,
-            collected=None if collected is None else collected.getvalue(),
+            collected=None if self._pieces is None else self._joined(),
             undecoded=None if decoder is None else decoder.getstate()[0],
         )
 
@@ -206,7 +206,7 @@ class MessageReader:
             room = self._octetLimit - self._decoded
             payload = self._codec.decode(payload, isLast, room)
             self._decoded += len(payload)
-        if isLast and self._collected is None and not self._isStreaming:
+        if isLast and self._pieces is None and not self._isStreaming:
             self._messageReceived(payload)
             return
         piece: str | bytes = payload
@@ -218,11 +218,9 @@ class MessageReader:
             if piece or isLast:
                 self._receiver.pieceReceived(piece, isLast)
             return
-        if self._collected is None:
-            self._collected = self._newCollection()
-        self._collected.write(piece)
+        self._collect(piece)
         if isLast:
-            self._handOver(self._collected.getvalue())
+            self._handOver(self._joined())
 
     def _messageReceived(self, payload: bytes) -> None:
         """Hand over a message that came in one piece."""
@@ -235,7 +233,7 @@ class MessageReader:
             raise InvalidPayload(f"not UTF-8: {error.reason}") from None
         self._handOver(text)
 
-    def _handOver(self, message: str | bytes) -> None:
+    def _handOver(self, message: Any) -> None:
         """Hand a whole message over."""
         isText = self._opcode == codes.TEXT
         self._forgetMessage()
@@ -244,9 +242,20 @@ class MessageReader:
         else:
             self._receiver.bytesReceived(message)
 
-    def _newCollection(self) -> StringIO | BytesIO:
-        """Make what a message of the present type is put together in."""
-        return StringIO() if self._opcode == codes.TEXT else BytesIO()
+    def _collect(self, piece: str | bytes) -> None:
+        """Keep a piece; many small ones take no more memory than few large ones."""
+        if self._pieces is None:
+            self._pieces = []
+        pieces = self._pieces
+        pieces.append(piece)
+        while len(pieces) > 1 and len(pieces[-2]) <= len(pieces[-1]) < _LARGE:
+            last = pieces.pop()
+            pieces[-1] += last
+
+    def _joined(self) -> Any:
+        """Join what came of the present message: C{str} or C{bytes}."""
+        pieces = cast("list[Any]", self._pieces)
+        return ("" if self._opcode == codes.TEXT else b"").join(pieces)
 
     def _decodedPiece(self, payload: bytes, isLast: bool) -> str:
         """Decode a piece of a text as far as it goes."""
@@ -268,4 +277,4 @@ class MessageReader:
         self._fragments = 0
         if self._declared:
             self._declared = self._received = self._decoded = 0
-        self._collected = self._decoder = None
+        self._pieces = self._decoder = None

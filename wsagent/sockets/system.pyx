@@ -20,6 +20,11 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(object o)
+    Py_ssize_t Py_SIZE(object o)
+    void Py_SET_SIZE(object o, Py_ssize_t size)
+
 cdef extern from "<sys/epoll.h>" nogil:
     ctypedef union epoll_data_t:
         int fd
@@ -47,15 +52,16 @@ cdef extern from "<sys/socket.h>" nogil:
     Py_ssize_t c_send "send"(int fd, const void *data, size_t length, int flags)
     Py_ssize_t sendmsg(int fd, const msghdr *message, int flags)
 
-AREA = 65_536
+AREA = 130_000
 BATCH = 512
 
 cdef enum:
-    _AREA = 65_536
+    _AREA = 130_000
     _BATCH = 512
+    _SMALL = 4096
 
-# Used with the GIL held, and never across a call of anybody.
-cdef unsigned char _area[_AREA]
+# What was received last.  It is used again unless somebody has kept it.
+cdef bytes _area = b""
 
 
 cdef class Batch:
@@ -97,12 +103,21 @@ cdef class Batch:
 
 cpdef bytes receive(int descriptor):
     """Receive what is there."""
-    cdef Py_ssize_t length = recv(descriptor, _area, _AREA, 0)
+    global _area
+    if Py_SIZE(_area) == 0 or Py_REFCNT(_area) > 1:
+        _area = PyBytes_FromStringAndSize(NULL, _AREA)
+    cdef char *octets = PyBytes_AS_STRING(_area)
+    cdef Py_ssize_t length = recv(descriptor, octets, _AREA, 0)
     if length < 0:
         if errno != EAGAIN and errno != EINTR:
             PyErr_SetFromErrno(OSError)
         return None
-    return PyBytes_FromStringAndSize(<char *>_area, length)
+    if length < _SMALL:
+        return PyBytes_FromStringAndSize(octets, length)
+    # Nobody else has it: it is as if it were new.
+    octets[length] = 0
+    Py_SET_SIZE(_area, length)
+    return _area
 
 
 cdef inline Py_ssize_t _sent(Py_ssize_t length) except -1:

@@ -13,6 +13,7 @@ cdef class LaneTransport:
     cdef object _unsent
     cdef int _events
     cdef bint _isReading
+    cdef bint _isWriting
     cdef bint _isReadEnded
     cdef bint _isWriteEnding
     cdef bint _isWriteEnded
@@ -29,7 +30,10 @@ cdef class LaneTransport:
     cpdef write(self, data)
 
     @cython.locals(sent=Py_ssize_t)
-    cpdef writeSequence(self, data)
+    cpdef Py_ssize_t send(self, data) except -1
+
+    @cython.locals(length=Py_ssize_t, sent=Py_ssize_t)
+    cpdef Py_ssize_t sendBoth(self, bytes header, payload) except -1
 
     cpdef ready(self, int events)
     cpdef connectionLost(self, reason)
@@ -42,8 +46,8 @@ cdef class LaneTransport:
 
     cdef bint _maySend(self)
     cdef _fail(self)
-    cdef _keep(self, data)
-    cdef _pauseProducer(self)
+    cdef _startWriting(self)
+    cdef _awaitRoom(self)
 
     @cython.locals(sent=Py_ssize_t)
     cdef _sendOn(self)

@@ -67,6 +67,7 @@ class LaneTransport:
         # What the lane watches it for.
         self._events = system.IN
         self._isReading = True
+        self._isWriting = False
         self._isReadEnded = False
         self._isWriteEnding = False
         self._isWriteEnded = False
@@ -79,38 +80,55 @@ class LaneTransport:
         self.disconnected = False
         lane.add(self._descriptor, self, self._events)
 
+    # Beyond what Twisted's have
+
+    def send(self, data: Octets) -> int:
+        """
+        Send octets now, as many as there is room for.
+
+        @return: how many; if not all, the producer is resumed when there is room.
+        """
+        if not self._maySend():
+            return len(data)
+        try:
+            sent = system.send(self._descriptor, data)
+        except OSError:
+            self._fail()
+            return len(data)
+        if sent < len(data):
+            self._awaitRoom()
+        return sent
+
+    def sendBoth(self, header: bytes, payload: Octets) -> int:
+        """Send a header and what follows, as L{send} does."""
+        length = len(header) + len(payload)
+        if not self._maySend():
+            return length
+        try:
+            sent = system.sendBoth(self._descriptor, header, payload)
+        except OSError:
+            self._fail()
+            return length
+        if sent < length:
+            self._awaitRoom()
+        return sent
+
     # ITransport
 
-    def write(self, data: Octets) -> None:
+    def write(self, data: bytes) -> None:
         """Send octets now, and keep what there is no room for."""
         if self._unsent is not None:
             self._unsent.append(data)
-        elif self._maySend():
-            try:
-                sent = system.send(self._descriptor, data)
-            except OSError:
-                self._fail()
-                return
-            if sent < len(data):
-                self._keep(memoryview(data)[sent:])
+            return
+        sent = self.send(data)
+        if sent < len(data):
+            self._unsent = deque((memoryview(data)[sent:],))
+            if self._producer is not None and self._isStreaming:
+                self._producer.pauseProducing()
 
-    def writeSequence(self, data: Iterable[Octets]) -> None:
-        """Send octets now; of two parts, without joining them."""
-        parts = tuple(data)
-        if len(parts) != 2 or self._unsent is not None:
-            self.write(b"".join(parts))
-        elif self._maySend():
-            header, payload = parts
-            try:
-                sent = system.sendBoth(self._descriptor, cast(bytes, header), payload)
-            except OSError:
-                self._fail()
-                return
-            if sent < len(header):
-                self._keep(header[sent:])
-                self.write(payload)
-            elif sent < len(header) + len(payload):
-                self._keep(memoryview(payload)[sent - len(header) :])
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send octets now, and keep what there is no room for."""
+        self.write(b"".join(data))
 
     def loseConnection(self) -> None:
         """Send what was written, then close."""
@@ -122,7 +140,7 @@ class LaneTransport:
                 reason = Failure(main.CONNECTION_DONE)
                 self._lane.callSoon(self.connectionLost, reason)
             else:
-                self._watch()
+                self._startWriting()
 
     def getPeer(self) -> IAddress:
         """Tell the address of the other end, even when it is gone."""
@@ -150,7 +168,7 @@ class LaneTransport:
         """Send what was written, then FIN."""
         if self.connected and not self._isWriteEnded:
             self._isWriteEnding = True
-            self._watch()
+            self._startWriting()
 
     def getTcpNoDelay(self) -> bool:
         """Ask whether small segments are sent at once."""
@@ -217,13 +235,14 @@ class LaneTransport:
         if not streaming:
             producer.resumeProducing()
         elif self._unsent is not None:
-            self._pauseProducer()
+            self._isProducerPaused = True
+            producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
         """Have none."""
         self._producer = None
         if self.connected and self.disconnecting:
-            self._watch()
+            self._startWriting()
 
     # What the lane calls
 
@@ -274,11 +293,12 @@ class LaneTransport:
 
     def _watch(self) -> None:
         """Have the lane watch for what we wait for."""
-        wanted = system.IN if self._isReading else 0
-        if self._unsent is not None or self.disconnecting or self._isWriteEnding:
-            wanted |= system.OUT
-        if self._hasFailed:
-            wanted = 0
+        wanted = 0
+        if not self._hasFailed:
+            if self._isReading:
+                wanted |= system.IN
+            if self._isWriting:
+                wanted |= system.OUT
         if wanted != self._events:
             self._events = wanted
             self._lane.watch(self._descriptor, wanted)
@@ -309,18 +329,15 @@ class LaneTransport:
         self._watch()
         self._lane.callSoon(self.connectionLost, Failure(main.CONNECTION_LOST))
 
-    def _keep(self, data: Octets) -> None:
-        """Keep octets until there is room."""
-        self._unsent = deque((data,))
+    def _startWriting(self) -> None:
+        """Hear when there is room."""
+        self._isWriting = True
         self._watch()
-        if self._producer is not None and self._isStreaming:
-            self._pauseProducer()
 
-    def _pauseProducer(self) -> None:
-        """Have the producer wait."""
-        if not self._isProducerPaused:
-            self._isProducerPaused = True
-            self._producer.pauseProducing()
+    def _awaitRoom(self) -> None:
+        """Hear when there is room; so does the producer."""
+        self._isProducerPaused = True
+        self._startWriting()
 
     def _sendOn(self) -> None:
         """Send what waits; then let the producer go on, or end."""
@@ -337,6 +354,7 @@ class LaneTransport:
             self.connectionLost(Failure(main.CONNECTION_LOST))
             return
         self._unsent = None
+        self._isWriting = False
         if self._producer is not None and (
             self._isProducerPaused or not self._isStreaming
         ):
@@ -344,7 +362,6 @@ class LaneTransport:
             self._producer.resumeProducing()
         elif self.disconnecting:
             self.connectionLost(Failure(main.CONNECTION_DONE))
-            return
         elif self._isWriteEnding:
             self._isWriteEnding = False
             self._isWriteEnded = True
