@@ -66,7 +66,7 @@ class SendBufferTests(SynchronousTestCase):
         self.buffer.write(b"ab")
         self.buffer.write(b"cd")
         self.assertEqual(self.transport.written, [b"ab", b"cd"])
-        self.assertEqual((self.buffer.amount, self.names()), (0, []))
+        self.assertEqual((self.buffer.amount(), self.names()), (0, []))
 
     def test_full(self):
         """What a full transport does not take waits, and is counted."""
@@ -75,10 +75,10 @@ class SendBufferTests(SynchronousTestCase):
         self.buffer.write(b"b" * 10)
         self.buffer.write(b"c" * 10)
         self.assertEqual(self.transport.written, [b"a" * 101])
-        self.assertEqual(self.buffer.amount, 121)
+        self.assertEqual(self.buffer.amount(), 121)
         self.assertEqual(self.transport.empty(), b"a" * 101)
         self.assertEqual(self.transport.empty(), b"b" * 10 + b"c" * 10)
-        self.assertEqual(self.buffer.amount, 0)
+        self.assertEqual(self.buffer.amount(), 0)
         self.assertEqual(
             self.names(), ["sendStarted", "sendProgressed", "sendProgressed"]
         )
@@ -116,7 +116,7 @@ class SendBufferTests(SynchronousTestCase):
         self.assertFalse(self.buffer.cork())
         self.buffer.write(b"ab")
         self.buffer.write(b"cd")
-        self.assertEqual((self.transport.written, self.buffer.amount), ([], 4))
+        self.assertEqual((self.transport.written, self.buffer.amount()), ([], 4))
         self.buffer.uncork()
         self.assertEqual(self.transport.written, [b"abcd"])
         self.buffer.write(b"e")
@@ -140,11 +140,11 @@ class SendBufferTests(SynchronousTestCase):
         self.buffer.cork()
         self.buffer.write(b"c" * 50)
         self.buffer.discard()
-        self.assertEqual(self.buffer.amount, SLICE + 50)
+        self.assertEqual(self.buffer.amount(), SLICE + 50)
         self.buffer.uncork()
         self.assertEqual(self.transport.empty(), b"a" * SLICE)
         self.assertEqual(self.transport.empty(), b"a" * 50)
-        self.assertEqual(self.buffer.amount, 0)
+        self.assertEqual(self.buffer.amount(), 0)
 
     def test_whenEmpty(self):
         """Who asks is called once nothing waits, perhaps at once."""
@@ -174,7 +174,7 @@ class SendBufferTests(SynchronousTestCase):
         self.buffer.notifyWhenEmpty(self.fail)
         self.transport.producer.stopProducing()
         self.transport.empty()
-        self.assertEqual(self.buffer.amount, 0)
+        self.assertEqual(self.buffer.amount(), 0)
         self.assertEqual(self.transport.written, [])
 
     def test_release(self):

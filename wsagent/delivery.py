@@ -15,9 +15,6 @@ from .interfaces import Agent
 class Owner(Protocol):
     """Who is told beside the agent."""
 
-    def messagePassed(self) -> None:
-        """A message came."""
-
     def isOurPong(self, payload: bytes) -> bool:
         """Ask whether a pong answers a ping of our own."""
 
@@ -50,7 +47,6 @@ class Delivery:
 
     def textReceived(self, text: str) -> None:
         """Hand a message over."""
-        self._owner.messagePassed()
         if self._inbox is None:
             self._hand(self._agent.textMessageReceived, text)
         else:
@@ -58,7 +54,6 @@ class Delivery:
 
     def bytesReceived(self, data: bytes) -> None:
         """Hand a message over."""
-        self._owner.messagePassed()
         if self._inbox is None:
             self._hand(self._agent.bytesMessageReceived, data)
         else:
@@ -66,8 +61,6 @@ class Delivery:
 
     def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
         """Hand a piece of a message over."""
-        if isLast:
-            self._owner.messagePassed()
         self.call(self._agent.pieceReceived, piece, isLast)
 
     def pingReceived(self, payload: bytes) -> None:

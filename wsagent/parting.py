@@ -8,7 +8,9 @@ from twisted.internet.interfaces import ISSLTransport
 
 from .interfaces import IWireTransport
 from .keepalive import Deadlines
-from .sending import SLICE
+
+_MOST = 65_536
+"""Octets that are read and dropped while we wait for the peer's FIN."""
 
 
 class Parting:
@@ -67,5 +69,5 @@ class Parting:
     def drop(self, transport: IWireTransport, data: bytes) -> None:
         """Read on for the peer's FIN, but not for long."""
         self._dropped += len(data)
-        if self._dropped > SLICE:
+        if self._dropped > _MOST:
             transport.pauseProducing()

@@ -1,6 +1,10 @@
 cimport cython
 
 
+cdef Py_ssize_t _SLICE
+cdef Py_ssize_t _MANY
+
+
 cdef class SendBuffer:
     cdef object _transport
     cdef object _lane
@@ -16,6 +20,7 @@ cdef class SendBuffer:
     cdef Py_ssize_t _corkedAmount
     cdef object _whenEmpty
 
+    cpdef Py_ssize_t amount(self) except -1
     cpdef bint cork(self) except -1
     cpdef uncork(self)
     cpdef discard(self)

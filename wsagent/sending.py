@@ -11,7 +11,7 @@ from zope.interface import classImplements
 
 from .sockets.transport import LaneTransport
 
-SLICE = 65_536
+_SLICE = 65_536
 """
 Octets that go to the transport at once.
 
@@ -78,7 +78,6 @@ class SendBuffer:
         """Ask whether the high-water mark was reached, and not all sent since."""
         return self._isFilled
 
-    @property
     def amount(self) -> int:
         """
         How many octets wait.
@@ -123,7 +122,7 @@ class SendBuffer:
                 self._corked = []
             self._corked.append(data)
             self._corkedAmount += len(data)
-            if self._corkedAmount >= SLICE or len(self._corked) >= _MANY:
+            if self._corkedAmount >= _SLICE or len(self._corked) >= _MANY:
                 self._flush()
 
     def discard(self) -> None:
@@ -177,7 +176,7 @@ class SendBuffer:
 
     def _push(self, data: bytes) -> None:
         """Hand octets over, or as many as the transport takes; queue the rest."""
-        if not self._isFull and not self._waiting and len(data) <= SLICE:
+        if not self._isFull and not self._waiting and len(data) <= _SLICE:
             self._handOver(data)
         else:
             self._queue(data)
@@ -209,12 +208,12 @@ class SendBuffer:
         while self._waiting and not self._isFull:
             data = self._waiting.popleft()
             self._waitingAmount -= len(data)
-            if len(data) > SLICE and self._lane is None:
+            if len(data) > _SLICE and self._lane is None:
                 view = memoryview(data)
-                self._waiting.appendleft(view[SLICE:])
-                self._waitingAmount += len(data) - SLICE
-                data = view[:SLICE]
-            elif self._waiting and len(data) < SLICE:
+                self._waiting.appendleft(view[_SLICE:])
+                self._waitingAmount += len(data) - _SLICE
+                data = view[:_SLICE]
+            elif self._waiting and len(data) < _SLICE:
                 data = self._joined(data)
             self._handOver(data)
         if not self._waiting:
@@ -227,7 +226,7 @@ class SendBuffer:
         """Take more that waits, up to a slice."""
         parts = [data]
         length = len(data)
-        while self._waiting and length + len(self._waiting[0]) <= SLICE:
+        while self._waiting and length + len(self._waiting[0]) <= _SLICE:
             parts.append(self._waiting.popleft())
             length += len(parts[-1])
         self._waitingAmount -= length - len(data)
@@ -237,7 +236,7 @@ class SendBuffer:
         """Hand octets over; to a transport that does not say how many, a slice."""
         if self._lane is None:
             # A transport that was not full held at most one.
-            self._handedOver = min(self._handedOver, SLICE) + len(data)
+            self._handedOver = min(self._handedOver, _SLICE) + len(data)
             self._transport.write(bytes(data))
         else:
             sent = self._lane.send(data)
@@ -252,7 +251,7 @@ class SendBuffer:
 
     def _checkFilled(self) -> None:
         """See whether the high-water mark is reached."""
-        if not self._isFilled and self.amount >= self._highWater:
+        if not self._isFilled and self.amount() >= self._highWater:
             self._isFilled = True
             self._owner.sendBufferFilled()
 

@@ -36,7 +36,7 @@ cdef class Wire:
     @cython.locals(connection=Connection)
     cpdef dataReceived(self, data)
 
-    cpdef messagePassed(self)
+    cdef _messagePassed(self)
 
     @cython.locals(connection=Connection, isOutermost=bint)
     cdef _feed(self, data)
@@ -44,5 +44,5 @@ cdef class Wire:
     cpdef sendText(self, text, choice)
     cpdef sendBytes(self, data, choice)
 
-    @cython.locals(limit="long long")
+    @cython.locals(limit="long long", amount="long long")
     cdef _checkSending(self)

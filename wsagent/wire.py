@@ -259,7 +259,7 @@ class Wire:
         """Octets that wait to be sent."""
         if self._connection is None:
             return 0
-        return self._buffer.amount + self._connection.heldAmount
+        return self._buffer.amount() + self._connection.heldAmount
 
     @property
     def roundTripTime(self) -> float | None:
@@ -375,12 +375,6 @@ class Wire:
 
     # What the delivery calls
 
-    def messagePassed(self) -> None:
-        """Note that the connection is not idle."""
-        self._isIdle = False
-        if self._hasIdleTimeout:
-            self._keepalive.messagePassed()
-
     def isOurPong(self, payload: bytes) -> bool:
         """Ask whether a pong answers a ping of our own."""
         return self._keepalive.isOurs(payload)
@@ -435,7 +429,8 @@ class Wire:
         connection = cast(Connection, self._connection)
         isOutermost = self._buffer.cork()
         try:
-            connection.feed(data)
+            if connection.feed(data):
+                self._messagePassed()
         except ProtocolError as error:
             # The core has told the peer.
             self._failed(error.code, str(error), error)
@@ -448,11 +443,20 @@ class Wire:
             else:
                 self._keepalive.messageEnded()
 
+    def _messagePassed(self) -> None:
+        """Note that the connection is not idle."""
+        self._isIdle = False
+        if self._hasIdleTimeout:
+            self._keepalive.messagePassed()
+
     def _checkSending(self) -> None:
         """Note a message; give up on a peer that is too slow for one more."""
-        self.messagePassed()
+        self._messagePassed()
         limit = self._sendLimit
-        if limit >= 0 and self.bufferedAmount > limit and self.isOpen:
+        if limit < 0:
+            return
+        amount = self._buffer.amount() + self._connection.heldAmount
+        if amount > limit and self._connection.isOpen:
             self._buffer.discard()
             reason = f"more than {limit} octets wait to be sent"
             self.fail(codes.TRY_AGAIN_LATER, reason)

@@ -78,7 +78,7 @@ class Reading:
         """Nothing happened yet."""
         self.receiver = receiver or Recorder()
         self.calls = self.receiver.calls
-        self.arguments = (limits, isStreaming, codec)
+        self.arguments = (limits, True, isStreaming, codec)
         self.reader = self.newReader()
 
     def newReader(self) -> MessageReader:

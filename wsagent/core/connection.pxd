@@ -1,8 +1,12 @@
 cimport cython
 
 from . cimport codes
-from .framing cimport FrameReader, frameHeader
+from .framing cimport frameHeader
 from .messages cimport MessageReader
+
+
+cdef int _NO_MESSAGE
+cdef Py_ssize_t _LARGE
 
 
 cdef class Connection:
@@ -10,9 +14,8 @@ cdef class Connection:
     cdef object _write
     cdef bint _isClient
     cdef object _codec
-    cdef MessageReader _messages
     cdef int _rsv
-    cdef FrameReader _reader
+    cdef MessageReader _reader
     cdef readonly bint isOpen
     cdef readonly bint isClosed
     cdef int _sendingOpcode
@@ -21,7 +24,10 @@ cdef class Connection:
 
     cpdef restore(self, state)
     cpdef state(self)
-    cpdef feed(self, bytes data)
+
+    @cython.locals(before="long long")
+    cpdef long long feed(self, bytes data) except -1
+
     cpdef pause(self)
     cpdef resume(self)
     cpdef rest(self)

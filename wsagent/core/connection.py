@@ -15,7 +15,7 @@ from . import codes, masking
 from .codes import Role
 from .errors import InvalidPayload, ProtocolError
 from .extensions import Codec
-from .framing import FrameReader, ReaderState, frameHeader
+from .framing import frameHeader
 from .messages import Limits, MessageReader, MessageReceiver, MessagesState
 
 _NO_MESSAGE = 0
@@ -57,8 +57,7 @@ class ConnectionState(NamedTuple):
     """All that a L{Connection} knows, as a plain value."""
 
     phase: Phase
-    reader: ReaderState
-    messages: MessagesState
+    reader: MessagesState
     codec: object
     sendingOpcode: int
     held: tuple[bytes, ...]
@@ -93,15 +92,15 @@ class Connection:
         self._write = write
         self._isClient = role is Role.CLIENT
         self._codec = codec
-        self._messages = MessageReader(
+        self._rsv = 0 if codec is None else codec.rsv
+        self._reader = MessageReader(
             receiver,
             self._controlReceived,
             limits,
+            not self._isClient,
             isStreaming,
             codec,
         )
-        self._rsv = 0 if codec is None else codec.rsv
-        self._reader = FrameReader(self._messages, not self._isClient, self._rsv)
         self.isOpen = True
         self.isClosed = False
         # The message that goes out in fragments, and those that wait for its end.
@@ -134,7 +133,6 @@ class Connection:
         self.isOpen = state.phase is Phase.OPEN
         self.isClosed = state.phase is Phase.CLOSED
         self._reader.restore(state.reader)
-        self._messages.restore(state.messages)
         if self._codec is not None:
             self._codec.restore(state.codec)
         self._sendingOpcode = state.sendingOpcode
@@ -146,7 +144,6 @@ class Connection:
         return ConnectionState(
             phase=self.phase,
             reader=self._reader.state(),
-            messages=self._messages.state(),
             codec=None if self._codec is None else self._codec.state(),
             sendingOpcode=self._sendingOpcode,
             held=tuple(self._held),
@@ -164,29 +161,32 @@ class Connection:
     @property
     def isInMessage(self) -> bool:
         """Ask whether a message, or a frame, has begun and not ended."""
-        return self._messages.isInMessage or self._reader.isInFrame
+        return self._reader.isInMessage or self._reader.isInFrame
 
     @property
     def messagesReceived(self) -> int:
         """How many messages have come whole."""
-        return self._messages.messagesReceived
+        return self._reader.messagesReceived
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> int:
         """
         Take octets that came.
 
         Any cut of a stream makes the same calls, pieces aside.
 
+        @return: how many messages have come whole by that.
         @raise ProtocolError: the peer broke the protocol.  It has been told;
             nothing more is read or sent.
         """
         if self.isClosed:
-            return
+            return 0
+        before = self._reader.messagesReceived
         try:
             self._reader.feed(data)
         except ProtocolError as error:
             self.fail(error.code, str(error))
             raise
+        return self._reader.messagesReceived - before
 
     def pause(self) -> None:
         """Make no calls, but keep what comes, until L{resume}."""
@@ -213,7 +213,7 @@ class Connection:
 
     def rest(self) -> None:
         """Use less memory until the next message."""
-        if self._codec is not None and not self._messages.isInMessage:
+        if self._codec is not None and not self._reader.isInMessage:
             self._codec.rest()
 
     # Sending
@@ -267,7 +267,7 @@ class Connection:
         self._sendingOpcode = _NO_MESSAGE if isLast else opcode
         self._send(opcode if isFirst else codes.CONTINUATION, payload, isLast)
         # To write may call us: a message may begin, or the connection end.
-        while self._held and not self.isSendingFragments:
+        while self._held and self._sendingOpcode == _NO_MESSAGE:
             frame = self._held.popleft()
             self.heldAmount -= len(frame)
             self._write(frame)
@@ -304,7 +304,7 @@ class Connection:
         if self.isOpen:
             # To write may call us: one Close frame, and nothing after it.
             self.isOpen = False
-            self._messages.dropAll()
+            self._reader.dropAll()
             self._forgetHeld()
             self._send(codes.CLOSE, payload)
 
@@ -345,7 +345,7 @@ class Connection:
             encoded = self._codec.encode(payload, choice)
             if encoded is not None:
                 opcode, payload = opcode | self._rsv, encoded
-        if self.isSendingFragments or self._held:
+        if self._sendingOpcode != _NO_MESSAGE or self._held:
             frame = self._frame(opcode, payload, fin=True)
             if not self._held:
                 self._held = deque()

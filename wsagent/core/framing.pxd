@@ -3,6 +3,9 @@ cimport cython
 from . cimport codes, masking
 
 
+cdef tuple _SHORT_HEADERS
+
+
 cdef class FrameReader:
     cdef object _receiver
     cdef bint _isMasked
@@ -18,6 +21,10 @@ cdef class FrameReader:
     cpdef state(self)
     cpdef pause(self)
     cpdef resume(self)
+    cpdef frameReceived(self, int opcode, bint fin, long long length, bytes payload)
+    cpdef payloadReceived(self, bytes payload)
+
+    @cython.locals(read=Py_ssize_t, rest=bytes)
     cpdef feed(self, bytes data)
 
     @cython.locals(

@@ -10,7 +10,7 @@ L{wsagent.core.messages}'s.
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from . import codes, masking
 from .errors import ProtocolError
@@ -66,15 +66,16 @@ class ReaderState(NamedTuple):
 
 
 class FrameReader:
-    """A stream of octets that becomes frames."""
+    """
+    A stream of octets that becomes frames.
 
-    def __init__(
-        self,
-        receiver: FrameReceiver,
-        isMasked: bool,
-        rsv: int = 0,
-    ) -> None:
+    A subclass may take them itself, as L{MessageReader
+    <wsagent.core.messages.MessageReader>} does.
+    """
+
+    def __init__(self, receiver: Any, isMasked: bool, rsv: int = 0) -> None:
         """
+        @param receiver: a L{FrameReceiver}, or what a subclass calls.
         @param isMasked: frames come from a client.
         @param rsv: the reserved bit that an extension may set on the first
             frame of a message.
@@ -110,6 +111,20 @@ class FrameReader:
         """Go on with the next L{feed}, which may be of nothing."""
         self._isPaused = False
 
+    def frameReceived(
+        self,
+        opcode: int,
+        fin: bool,
+        length: int,
+        payload: bytes,
+    ) -> None:
+        """Hand a frame over, or its beginning."""
+        self._receiver.frameReceived(opcode, fin, length, payload)
+
+    def payloadReceived(self, payload: bytes) -> None:
+        """Hand more of an unfinished frame over."""
+        self._receiver.payloadReceived(payload)
+
     def feed(self, data: bytes) -> None:
         """
         Read frames for as long as there are any.
@@ -127,13 +142,15 @@ class FrameReader:
         self._backlog = b""
         self._isReading = True
         try:
-            data = data[self._walk(data) :]
-            while self._backlog:
+            while True:
+                read = self._walk(data)
+                rest = data[read:] if read < len(data) else b""
+                if not self._backlog:
+                    break
                 # One of the calls fed us.
-                data += self._backlog
+                data = rest + self._backlog
                 self._backlog = b""
-                data = data[self._walk(data) :]
-            self._backlog = data
+            self._backlog = rest
         finally:
             self._isReading = False
 
@@ -149,7 +166,6 @@ class FrameReader:
         isMasked = self._isMasked
         maskBit = 0x80 if isMasked else 0
         bounds = self._lengthBounds
-        receiver = self._receiver
         if self._remaining and data and not self._isPaused:
             offset = self._continue(data)
         while end - offset >= 2 and not self._isPaused:
@@ -179,7 +195,7 @@ class FrameReader:
             # Believed only as far as it has come.
             self._remaining = length - (stop - start)
             offset = stop
-            receiver.frameReceived(first & 0x7F, first >= 0x80, length, payload)
+            self.frameReceived(first & 0x7F, first >= 0x80, length, payload)
         return offset
 
     def _continue(self, data: bytes) -> int:
@@ -190,7 +206,7 @@ class FrameReader:
             payload = masking.applyMask(payload, self._key)
             self._key = _rotated(self._key, taken)
         self._remaining -= taken
-        self._receiver.payloadReceived(payload)
+        self.payloadReceived(payload)
         return taken
 
     def _refuse(self, first: int, second: int) -> None:

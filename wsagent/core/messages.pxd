@@ -1,10 +1,14 @@
 cimport cython
 
 from . cimport codes
+from .framing cimport FrameReader
 
 
-cdef class MessageReader:
-    cdef object _receiver
+cdef int _NO_MESSAGE
+cdef Py_ssize_t _LARGE
+
+
+cdef class MessageReader(FrameReader):
     cdef object _controlReceived
     cdef unsigned long long _octetLimit
     cdef unsigned long long _encodedLimit
@@ -23,8 +27,6 @@ cdef class MessageReader:
     cdef list _pieces
     cdef object _decoder
 
-    cpdef restore(self, state)
-    cpdef state(self)
     cpdef dropAll(self)
 
     # The sum of two numbers below 2**63.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from . import codes
 from .errors import InvalidPayload, MessageTooBig, ProtocolError
 from .extensions import Codec
+from .framing import FrameReader, ReaderState
 
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 _UNLIMITED = (1 << 63) - 1
@@ -57,6 +58,7 @@ class _Nobody:
 class MessagesState(NamedTuple):
     """All that a L{MessageReader} knows, as a plain value."""
 
+    frames: ReaderState
     isDropping: bool
     messagesReceived: int
     opcode: int
@@ -70,7 +72,7 @@ class MessagesState(NamedTuple):
     undecoded: bytes | None
 
 
-class MessageReader:
+class MessageReader(FrameReader):
     """
     Frames that become messages.
 
@@ -82,16 +84,18 @@ class MessageReader:
         receiver: MessageReceiver,
         controlReceived: Callable[[int, bytes], object],
         limits: Limits,
+        isMasked: bool,
         isStreaming: bool,
         codec: Codec | None,
     ) -> None:
         """
+        @param isMasked: frames come from a client.
         @param controlReceived: called with opcode and payload of control
             frames, which may come between the fragments of a message.
         @param isStreaming: hand messages over in pieces, as they come.
         @param codec: decodes messages that are marked as encoded.
         """
-        self._receiver = receiver
+        super().__init__(receiver, isMasked, 0 if codec is None else codec.rsv)
         self._controlReceived = controlReceived
         octets = _UNLIMITED if limits.octets is None else limits.octets
         self._octetLimit = octets
@@ -116,8 +120,9 @@ class MessageReader:
         self._pieces: list[Any] | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
 
-    def restore(self, state: MessagesState) -> None:
+    def restore(self, state: MessagesState) -> None:  # type: ignore[override]
         """Go on where another one's L{state} was taken."""
+        FrameReader.restore(self, state.frames)
         if state.isDropping:
             self.dropAll()
         self.messagesReceived = state.messagesReceived
@@ -134,10 +139,11 @@ class MessageReader:
             self._decoder = _Utf8Decoder()
             self._decoder.setstate((state.undecoded, 0))
 
-    def state(self) -> MessagesState:
+    def state(self) -> MessagesState:  # type: ignore[override]
         """Give all that L{restore} needs."""
         decoder = self._decoder
         return MessagesState(
+            frames=FrameReader.state(self),
             isDropping=self._isDropping,
             messagesReceived=self.messagesReceived,
             opcode=self._opcode,

@@ -21,6 +21,9 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 
 cdef extern from "Python.h":
+    ctypedef struct PyBytesObject:
+        Py_hash_t ob_shash
+
     Py_ssize_t Py_REFCNT(object o)
     Py_ssize_t Py_SIZE(object o)
     void Py_SET_SIZE(object o, Py_ssize_t size)
@@ -117,6 +120,7 @@ cpdef bytes receive(int descriptor):
     # Nobody else has it: it is as if it were new.
     octets[length] = 0
     Py_SET_SIZE(_area, length)
+    (<PyBytesObject *>_area).ob_shash = -1
     return _area
 
 
