@@ -25,14 +25,11 @@ COMPILED = [
     "wsagent/delivery.py",
     "wsagent/keepalive.py",
     "wsagent/sending.py",
+    "wsagent/sockets/lane.py",
+    "wsagent/sockets/system.pyx",
+    "wsagent/sockets/transport.py",
     "wsagent/wire.py",
 ]
-if sys.platform == "linux":
-    COMPILED += [
-        "wsagent/sockets/system.pyx",
-        "wsagent/sockets/transport.py",
-        "wsagent/sockets/lane.py",
-    ]
 
 
 def say(why: str) -> None:
@@ -57,7 +54,7 @@ def extensions() -> list[Extension]:
                     Extension(
                         str(Path(each).with_suffix("")).replace("/", "."),
                         [each],
-                        include_dirs=["wsagent/core"],
+                        include_dirs=["wsagent/core", "wsagent/sockets"],
                         extra_compile_args=["-O3"] if os.name == "posix" else [],
                     )
                     for each in COMPILED

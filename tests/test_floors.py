@@ -20,10 +20,10 @@ core.deflate core.framing core.heads
 core.extensions core.tunnels
 core.handshake core.messages core.permessage
 core.connection core.responses
-access addresses conversation interfaces sockets.__init__ sockets.system sources tls urls
-delivery errors lines settings sockets.transport
+access addresses conversation interfaces sockets.__init__ sockets.system sources tls
+errors lines settings sockets.transport urls
 sending sockets.lane
-ending keepalive proxies sockets.adoption
+delivery ending keepalive proxies sockets.adoption
 parting
 traffic wire
 draining protocol

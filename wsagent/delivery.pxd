@@ -1,9 +1,12 @@
-cdef class Delivery:
+from .core.connection cimport Connection
+from .sending cimport SendBuffer
+
+
+cdef class Delivery(Connection):
     cdef object _agent
     cdef object _inbox
+    cdef SendBuffer _buffer
     cdef object _owner
 
-    cpdef textReceived(self, str text)
-    cpdef bytesReceived(self, bytes data)
     cdef _hand(self, hook, message)
     cdef _follow(self, result)

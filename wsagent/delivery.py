@@ -9,7 +9,13 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from .conversation import Inbox
+from .core.codes import Role
+from .core.connection import Connection
+from .core.extensions import Codec
+from .core.messages import Limits
 from .interfaces import Agent
+from .sending import SendBuffer
+from .settings import Settings
 
 
 class Owner(Protocol):
@@ -25,14 +31,43 @@ class Owner(Protocol):
         """The application has raised something."""
 
 
-class Delivery:
-    """What the core calls on behalf of one agent; its failures go no further."""
+class Delivery(Connection):
+    """
+    A connection between an agent and a send buffer.
 
-    def __init__(self, agent: Agent, inbox: Inbox | None, owner: Owner) -> None:
-        """@param inbox: where messages wait, in place of their hooks."""
+    What the agent raises goes no further than to the owner.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        inbox: Inbox | None,
+        buffer: SendBuffer,
+        owner: Owner,
+        role: Role,
+        settings: Settings,
+        codec: Codec | None,
+    ) -> None:
+        """
+        @param inbox: where messages wait, in place of their hooks.
+        @param codec: what the extension does that was agreed on.
+        """
+        super().__init__(
+            None,
+            None,
+            role,
+            Limits(settings.messageLimit, settings.fragmentLimit),
+            settings.isStreaming,
+            codec,
+        )
         self._agent = agent
         self._inbox = inbox
+        self._buffer = buffer
         self._owner = owner
+
+    def transmit(self, data: bytes, payload: bytes | None = None) -> None:
+        """Have the buffer send it."""
+        self._buffer.write(data, payload)
 
     def converse(self, ended: Callable[[], object]) -> None:
         """

@@ -1,5 +1,7 @@
 cimport cython
 
+from .sockets.transport cimport LaneTransport
+
 
 cdef Py_ssize_t _SLICE
 cdef Py_ssize_t _MANY
@@ -7,7 +9,7 @@ cdef Py_ssize_t _MANY
 
 cdef class SendBuffer:
     cdef object _transport
-    cdef object _lane
+    cdef LaneTransport _lane
     cdef object _owner
     cdef Py_ssize_t _highWater
     cdef object _waiting
@@ -23,6 +25,7 @@ cdef class SendBuffer:
     cpdef Py_ssize_t amount(self) except -1
     cpdef bint cork(self) except -1
     cpdef uncork(self)
+    cpdef write(self, bytes data, bytes payload=*)
     cpdef discard(self)
     cpdef notifyWhenEmpty(self, call)
     cpdef release(self)

@@ -1,12 +1,12 @@
 cimport cython
 
-from .core.connection cimport Connection
 from .delivery cimport Delivery
 from .keepalive cimport Keepalive
 from .sending cimport SendBuffer
+from .sockets.transport cimport SegmentReceiver
 
 
-cdef class Wire:
+cdef class Wire(SegmentReceiver):
     cdef public object transport
     cdef public object factory
     cdef readonly object settings
@@ -16,9 +16,8 @@ cdef class Wire:
     cdef object _lost
     cdef object _deadlines
     cdef object _agent
-    cdef Connection _connection
+    cdef Delivery _connection
     cdef SendBuffer _buffer
-    cdef Delivery _delivery
     cdef Keepalive _keepalive
     cdef object _sources
     cdef object _inbox
@@ -33,13 +32,13 @@ cdef class Wire:
     cdef bint _isLost
     cdef object __weakref__
 
-    @cython.locals(connection=Connection)
-    cpdef dataReceived(self, data)
+    @cython.locals(connection=Delivery)
+    cpdef dataReceived(self, bytes data)
 
     cdef _messagePassed(self)
 
-    @cython.locals(connection=Connection, isOutermost=bint)
-    cdef _feed(self, data)
+    @cython.locals(connection=Delivery, isOutermost=bint, before="long long")
+    cdef _feed(self, bytes data)
 
     cpdef sendText(self, text, choice)
     cpdef sendBytes(self, data, choice)

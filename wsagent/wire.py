@@ -30,10 +30,8 @@ from .addresses import describePeer
 from .conversation import Inbox, Message
 from .core import codes
 from .core.codes import Role
-from .core.connection import Connection
 from .core.errors import ProtocolError
 from .core.extensions import Codec
-from .core.messages import Limits
 from .delivery import Delivery
 from .ending import Ending
 from .errors import ClosedCleanly, ClosedUncleanly
@@ -43,13 +41,14 @@ from .parting import Parting
 from .sending import SendBuffer
 from .settings import Settings
 from .sockets.adoption import adopted
+from .sockets.transport import SegmentReceiver
 from .sources import FragmentSender, Sources
 
 # A class's own would put the instance, for good, into every event that is kept.
 _log = Logger()
 
 
-class Wire:
+class Wire(SegmentReceiver):
     """
     One connection, from accept to loss.
 
@@ -79,7 +78,7 @@ class Wire:
         self._lost = lost
         self._deadlines = Deadlines(clock)
         self._agent: Agent | None = None
-        self._connection: Connection | None = None
+        self._connection: Delivery | None = None
         self._sendLimit = -1 if settings.sendLimit is None else settings.sendLimit
         self._hasIdleTimeout = settings.idleTimeout is not None
         self._hasMessageTimeout = settings.messageTimeout is not None
@@ -155,7 +154,7 @@ class Wire:
             ending=str(failure.value),
         )
         agent, self._agent = cast(Agent, self._agent), None
-        self._delivery.call(agent.connectionLost, failure)
+        cast(Delivery, self._connection).call(agent.connectionLost, failure)
 
     def logPrefix(self) -> str:
         """Name the agent's class, as Twisted's log does a protocol's."""
@@ -199,19 +198,18 @@ class Wire:
         self._buffer = SendBuffer(self.transport, self, settings.sendHighWater)
         if isSequential:
             self._inbox = Inbox(settings.inboxLimit, self._setReading)
-        self._delivery = Delivery(agent, self._inbox, self)
-        call = self._delivery.call
-        # Whose iterable it is that failed was told why.
-        failed = partial(self.fail, codes.INTERNAL_ERROR, "")
-        self._sources = Sources(self._hasRoom, call, failed)
-        self._connection = Connection(
-            self._delivery,
-            self._buffer.write,
+        connection = self._connection = Delivery(
+            agent,
+            self._inbox,
+            self._buffer,
+            self,
             self._role,
-            Limits(settings.messageLimit, settings.fragmentLimit),
-            settings.isStreaming,
+            settings,
             codec,
         )
+        # Whose iterable it is that failed was told why.
+        failed = partial(self.fail, codes.INTERNAL_ERROR, "")
+        self._sources = Sources(self._hasRoom, connection.call, failed)
         self._keepalive = Keepalive(
             self._clock,
             self._deadlines,
@@ -222,8 +220,8 @@ class Wire:
         )
         _log.info("{peer} connected, {how}", peer=str(self), how=openedAs)
         self._buffer.cork()
-        call(agent.negotiationFinished)
-        self._delivery.converse(self.close)
+        connection.call(agent.negotiationFinished)
+        connection.converse(self.close)
         self._buffer.uncork()
         if rest:
             self.dataReceived(rest)
@@ -399,12 +397,12 @@ class Wire:
         self._setReading()
         self._sources.filled()
         if self.isOpen:
-            self._delivery.call(cast(Agent, self._agent).sendBufferFilled)
+            cast(Delivery, self._connection).call(cast(Agent, self._agent).sendBufferFilled)
 
     def sendBufferDrained(self) -> None:
         """Go on, each as long as there is room."""
         if self.isOpen:
-            self._delivery.call(cast(Agent, self._agent).sendBufferDrained)
+            cast(Delivery, self._connection).call(cast(Agent, self._agent).sendBufferDrained)
         self._sources.drained()
         self._setReading()
 
@@ -426,17 +424,19 @@ class Wire:
 
     def _feed(self, data: bytes) -> None:
         """Have the core read, and answer in one write."""
-        connection = cast(Connection, self._connection)
+        connection = cast(Delivery, self._connection)
+        before = connection.messagesReceived
         isOutermost = self._buffer.cork()
         try:
-            if connection.feed(data):
-                self._messagePassed()
+            connection.feed(data)
         except ProtocolError as error:
             # The core has told the peer.
             self._failed(error.code, str(error), error)
         finally:
             if isOutermost:
                 self._buffer.uncork()
+        if connection.messagesReceived != before:
+            self._messagePassed()
         if self._hasMessageTimeout:
             if connection.isInMessage and self._isReading:
                 self._keepalive.messageContinues(connection.messagesReceived)
@@ -496,7 +496,7 @@ class Wire:
 
     def _pingAlive(self, payload: bytes) -> None:
         """Send a ping of our own; save memory if nothing else went on."""
-        connection = cast(Connection, self._connection)
+        connection = cast(Delivery, self._connection)
         if self._isIdle:
             connection.rest()
         self._isIdle = True

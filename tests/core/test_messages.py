@@ -85,7 +85,6 @@ class Reading:
         """Make a reader of the same settings."""
         return MessageReader(
             self.receiver,
-            self.receiver.controlReceived,
             *self.arguments,
         )
 

@@ -9,29 +9,20 @@ cdef int _NO_MESSAGE
 cdef Py_ssize_t _LARGE
 
 
-cdef class Connection:
-    cdef object _receiver
+cdef class Connection(MessageReader):
     cdef object _write
     cdef bint _isClient
-    cdef object _codec
-    cdef int _rsv
-    cdef MessageReader _reader
     cdef readonly bint isOpen
     cdef readonly bint isClosed
     cdef int _sendingOpcode
     cdef object _held
     cdef readonly long long heldAmount
 
-    cpdef restore(self, state)
-    cpdef state(self)
-
-    @cython.locals(before="long long")
-    cpdef long long feed(self, bytes data) except -1
-
-    cpdef pause(self)
-    cpdef resume(self)
+    cpdef pingReceived(self, bytes payload)
+    cpdef pongReceived(self, bytes payload)
+    cpdef closeReceived(self, int code, str reason)
     cpdef rest(self)
-
+    cpdef transmit(self, bytes data, bytes payload=*)
     cpdef sendText(self, text, choice=*)
     cpdef sendBytes(self, data, choice=*)
     cpdef sendFragment(self, data, bint isLast=*)

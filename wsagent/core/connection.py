@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from . import codes, masking
 from .codes import Role
 from .errors import InvalidPayload, ProtocolError
 from .extensions import Codec
 from .framing import frameHeader
-from .messages import Limits, MessageReader, MessageReceiver, MessagesState
+from .messages import Limits, MessageReader, MessagesState
 
 _NO_MESSAGE = 0
 _LARGE = 16_384
@@ -36,8 +36,17 @@ class Phase(Enum):
     """Nothing more is read or sent."""
 
 
-class Receiver(MessageReceiver, Protocol):
+class Receiver(Protocol):
     """Who is called with what comes."""
+
+    def textReceived(self, text: str) -> None:
+        """A text message came."""
+
+    def bytesReceived(self, data: bytes) -> None:
+        """A bytes message came."""
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
+        """More of a message came; in place of the two above when streaming."""
 
     def pingReceived(self, payload: bytes) -> None:
         """A ping came, and has its pong."""
@@ -63,9 +72,11 @@ class ConnectionState(NamedTuple):
     held: tuple[bytes, ...]
 
 
-class Connection:
+class Connection(MessageReader):
     """
     One side of an open connection.
+
+    A subclass may be its own receiver, and write.
 
     @ivar isOpen: no Close frame was sent: messages may be.
     @ivar isClosed: nothing more is read or sent.
@@ -75,32 +86,23 @@ class Connection:
 
     def __init__(
         self,
-        receiver: Receiver,
-        write: Callable[..., object],
+        receiver: Any,
+        write: Callable[..., object] | None,
         role: Role,
         limits: Limits,
         isStreaming: bool = False,
         codec: Codec | None = None,
     ) -> None:
         """
+        @param receiver: a L{Receiver}, or what a subclass calls.
         @param write: called with octets to send, whole frames at a time: one
             argument, or a header and a large payload.
         @param isStreaming: hand messages over in pieces, as they come.
         @param codec: what the extension does that was agreed on.
         """
-        self._receiver = receiver
-        self._write = write
         self._isClient = role is Role.CLIENT
-        self._codec = codec
-        self._rsv = 0 if codec is None else codec.rsv
-        self._reader = MessageReader(
-            receiver,
-            self._controlReceived,
-            limits,
-            not self._isClient,
-            isStreaming,
-            codec,
-        )
+        super().__init__(receiver, limits, not self._isClient, isStreaming, codec)
+        self._write = write
         self.isOpen = True
         self.isClosed = False
         # The message that goes out in fragments, and those that wait for its end.
@@ -132,7 +134,7 @@ class Connection:
         """Go on where another one's L{state} was taken; be new, and do so first."""
         self.isOpen = state.phase is Phase.OPEN
         self.isClosed = state.phase is Phase.CLOSED
-        self._reader.restore(state.reader)
+        MessageReader.restore(self, state.reader)
         if self._codec is not None:
             self._codec.restore(state.codec)
         self._sendingOpcode = state.sendingOpcode
@@ -143,7 +145,7 @@ class Connection:
         """Give all that L{restored} needs; not from inside a call of ours."""
         return ConnectionState(
             phase=self.phase,
-            reader=self._reader.state(),
+            reader=MessageReader.state(self),
             codec=None if self._codec is None else self._codec.state(),
             sendingOpcode=self._sendingOpcode,
             held=tuple(self._held),
@@ -158,65 +160,68 @@ class Connection:
 
     # Receiving
 
-    @property
-    def isInMessage(self) -> bool:
-        """Ask whether a message, or a frame, has begun and not ended."""
-        return self._reader.isInMessage or self._reader.isInFrame
-
-    @property
-    def messagesReceived(self) -> int:
-        """How many messages have come whole."""
-        return self._reader.messagesReceived
-
-    def feed(self, data: bytes) -> int:
+    def feed(self, data: bytes) -> None:
         """
         Take octets that came.
 
         Any cut of a stream makes the same calls, pieces aside.
 
-        @return: how many messages have come whole by that.
         @raise ProtocolError: the peer broke the protocol.  It has been told;
             nothing more is read or sent.
         """
         if self.isClosed:
-            return 0
-        before = self._reader.messagesReceived
+            return
         try:
-            self._reader.feed(data)
+            MessageReader.feed(self, data)
         except ProtocolError as error:
             self.fail(error.code, str(error))
             raise
-        return self._reader.messagesReceived - before
-
-    def pause(self) -> None:
-        """Make no calls, but keep what comes, until L{resume}."""
-        self._reader.pause()
 
     def resume(self) -> None:
         """Go on with the next L{feed}, which may be of nothing."""
         if not self.isClosed:
-            self._reader.resume()
+            MessageReader.resume(self)
 
-    def _controlReceived(self, opcode: int, payload: bytes) -> None:
+    def pingReceived(self, payload: bytes) -> None:
+        """Say that a ping came, and has its pong."""
+        self._receiver.pingReceived(payload)
+
+    def pongReceived(self, payload: bytes) -> None:
+        """Say that a pong came, asked for or not."""
+        self._receiver.pongReceived(payload)
+
+    def closeReceived(self, code: int, reason: str) -> None:
+        """Say that the peer's Close frame came, and has its answer."""
+        self._receiver.closeReceived(code, reason)
+
+    def controlReceived(self, opcode: int, payload: bytes) -> None:
         """Take a control frame; 5.4: it may come between fragments."""
         if opcode == codes.CLOSE:
             code, reason = _readClose(payload)
             self._finish(payload[:2])
-            self._receiver.closeReceived(code, reason)
+            self.closeReceived(code, reason)
         elif not self.isOpen:
             return
         elif opcode == codes.PING:
             self._send(codes.PONG, payload)
-            self._receiver.pingReceived(payload)
+            self.pingReceived(payload)
         else:
-            self._receiver.pongReceived(payload)
+            self.pongReceived(payload)
 
     def rest(self) -> None:
         """Use less memory until the next message."""
-        if self._codec is not None and not self._reader.isInMessage:
+        if self._codec is not None and not self.isInMessage:
             self._codec.rest()
 
     # Sending
+
+    def transmit(self, data: bytes, payload: bytes | None = None) -> None:
+        """Write a whole frame, or the header and the large payload of one."""
+        write = cast("Callable[..., object]", self._write)
+        if payload is None:
+            write(data)
+        else:
+            write(data, payload)
 
     def sendText(self, text: str, choice: bool | None = None) -> None:
         """
@@ -270,7 +275,7 @@ class Connection:
         while self._held and self._sendingOpcode == _NO_MESSAGE:
             frame = self._held.popleft()
             self.heldAmount -= len(frame)
-            self._write(frame)
+            self.transmit(frame)
 
     @property
     def isSendingFragments(self) -> bool:
@@ -304,7 +309,7 @@ class Connection:
         if self.isOpen:
             # To write may call us: one Close frame, and nothing after it.
             self.isOpen = False
-            self._reader.dropAll()
+            self.dropAll()
             self._forgetHeld()
             self._send(codes.CLOSE, payload)
 
@@ -332,7 +337,7 @@ class Connection:
         wasOpen = self.isOpen
         self.isOpen = False
         self.isClosed = True
-        self._reader.pause()
+        self.pause()
         self._forgetHeld()
         if wasOpen and lastWord is not None:
             self._send(codes.CLOSE, lastWord)
@@ -362,9 +367,9 @@ class Connection:
     def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
         """Send a frame."""
         if len(payload) >= _LARGE and not self._isClient:
-            self._write(frameHeader(opcode, len(payload), fin, b""), payload)
+            self.transmit(frameHeader(opcode, len(payload), fin, b""), payload)
         else:
-            self._write(self._frame(opcode, payload, fin))
+            self.transmit(self._frame(opcode, payload, fin))
 
     def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         """Write a frame; a client's with a fresh masking key (section 5.3)."""

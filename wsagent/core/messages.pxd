@@ -9,7 +9,6 @@ cdef Py_ssize_t _LARGE
 
 
 cdef class MessageReader(FrameReader):
-    cdef object _controlReceived
     cdef unsigned long long _octetLimit
     cdef unsigned long long _encodedLimit
     cdef long long _fragmentLimit
@@ -28,6 +27,10 @@ cdef class MessageReader(FrameReader):
     cdef object _decoder
 
     cpdef dropAll(self)
+    cpdef textReceived(self, str text)
+    cpdef bytesReceived(self, bytes data)
+    cpdef pieceReceived(self, piece, bint isLast)
+    cpdef controlReceived(self, int opcode, bytes payload)
 
     # The sum of two numbers below 2**63.
     @cython.locals(

@@ -7,7 +7,6 @@ Messages: put together from data frames, checked as they come.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, cast
 
 from . import codes
@@ -41,18 +40,8 @@ class MessageReceiver(Protocol):
     def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
         """More of a message came; in place of the two above when streaming."""
 
-
-class _Nobody:
-    """Who is called with messages that nobody wants any more."""
-
-    def textReceived(self, text: str) -> None:
-        """Drop it."""
-
-    def bytesReceived(self, data: bytes) -> None:
-        """Drop it."""
-
-    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
-        """Drop it."""
+    def controlReceived(self, opcode: int, payload: bytes) -> None:
+        """A control frame came, perhaps between the fragments of a message."""
 
 
 class MessagesState(NamedTuple):
@@ -76,13 +65,15 @@ class MessageReader(FrameReader):
     """
     Frames that become messages.
 
+    A subclass may take these itself, as a L{Connection
+    <wsagent.core.connection.Connection>} does the control frames.
+
     @ivar messagesReceived: how many messages have come whole.
     """
 
     def __init__(
         self,
-        receiver: MessageReceiver,
-        controlReceived: Callable[[int, bytes], object],
+        receiver: Any,
         limits: Limits,
         isMasked: bool,
         isStreaming: bool,
@@ -96,7 +87,6 @@ class MessageReader(FrameReader):
         @param codec: decodes messages that are marked as encoded.
         """
         super().__init__(receiver, isMasked, 0 if codec is None else codec.rsv)
-        self._controlReceived = controlReceived
         octets = _UNLIMITED if limits.octets is None else limits.octets
         self._octetLimit = octets
         # What cannot be compressed grows by it, the more the smaller its fragments.
@@ -159,13 +149,28 @@ class MessageReader(FrameReader):
 
     @property
     def isInMessage(self) -> bool:
-        """Ask whether a message has begun and not ended."""
-        return self._opcode != _NO_MESSAGE
+        """Ask whether a message, or a frame, has begun and not ended."""
+        return self._opcode != _NO_MESSAGE or self.isInFrame
 
     def dropAll(self) -> None:
         """Check messages as before, but hand none over."""
         self._isDropping = True
-        self._receiver = _Nobody()
+
+    def textReceived(self, text: str) -> None:
+        """Hand a text message over."""
+        self._receiver.textReceived(text)
+
+    def bytesReceived(self, data: bytes) -> None:
+        """Hand a bytes message over."""
+        self._receiver.bytesReceived(data)
+
+    def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
+        """Hand more of a message over."""
+        self._receiver.pieceReceived(piece, isLast)
+
+    def controlReceived(self, opcode: int, payload: bytes) -> None:
+        """Hand a control frame over."""
+        self._receiver.controlReceived(opcode, payload)
 
     def frameReceived(
         self,
@@ -176,7 +181,7 @@ class MessageReader(FrameReader):
     ) -> None:
         """Take a frame, or the beginning of one."""
         if opcode & codes.CONTROL:
-            self._controlReceived(opcode, payload)
+            self.controlReceived(opcode, payload)
             return
         if opcode == codes.CONTINUATION:
             if self._opcode == _NO_MESSAGE:
@@ -221,8 +226,8 @@ class MessageReader(FrameReader):
         if self._isStreaming:
             if isLast:
                 self._forgetMessage()
-            if piece or isLast:
-                self._receiver.pieceReceived(piece, isLast)
+            if (piece or isLast) and not self._isDropping:
+                self.pieceReceived(piece, isLast)
             return
         self._collect(piece)
         if isLast:
@@ -243,10 +248,12 @@ class MessageReader(FrameReader):
         """Hand a whole message over."""
         isText = self._opcode == codes.TEXT
         self._forgetMessage()
+        if self._isDropping:
+            return
         if isText:
-            self._receiver.textReceived(message)
+            self.textReceived(message)
         else:
-            self._receiver.bytesReceived(message)
+            self.bytesReceived(message)
 
     def _collect(self, piece: str | bytes) -> None:
         """Keep a piece; many small ones take no more memory than few large ones."""

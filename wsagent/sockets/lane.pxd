@@ -4,6 +4,10 @@ from . cimport system
 from .transport cimport LaneTransport
 
 
+cdef double _TURN
+cdef int _CHECK
+
+
 cdef class Lane:
     cdef object _reactor
     cdef object _epoll

@@ -28,7 +28,7 @@ cdef extern from "Python.h":
     Py_ssize_t Py_SIZE(object o)
     void Py_SET_SIZE(object o, Py_ssize_t size)
 
-cdef extern from "<sys/epoll.h>" nogil:
+cdef extern from "system.h" nogil:
     ctypedef union epoll_data_t:
         int fd
 
@@ -38,12 +38,10 @@ cdef extern from "<sys/epoll.h>" nogil:
 
     int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
 
-cdef extern from "<sys/uio.h>" nogil:
     struct iovec:
         void *iov_base
         size_t iov_len
 
-cdef extern from "<sys/socket.h>" nogil:
     struct msghdr:
         iovec *msg_iov
         size_t msg_iovlen

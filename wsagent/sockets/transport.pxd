@@ -3,11 +3,15 @@ cimport cython
 from . cimport system
 
 
+cdef class SegmentReceiver:
+    cpdef dataReceived(self, bytes data)
+
+
 cdef class LaneTransport:
     cdef object _lane
     cdef object _socket
     cdef int _descriptor
-    cdef object _protocol
+    cdef SegmentReceiver _protocol
     cdef object _peer
     cdef object _lost
     cdef object _unsent

@@ -16,7 +16,6 @@ from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
     IHalfCloseableProtocol,
-    IProtocol,
     IPullProducer,
     IPushProducer,
     ISystemHandle,
@@ -31,6 +30,14 @@ if TYPE_CHECKING:
     from .lane import Lane
 
 Octets = bytes | memoryview
+
+
+class SegmentReceiver:
+    """What a socket's octets go to: the base of a compiled one."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take a segment."""
+        raise NotImplementedError
 
 
 class LaneTransport:
@@ -48,13 +55,13 @@ class LaneTransport:
         self,
         lane: Lane,
         connected: socket.socket,
-        protocol: IProtocol,
+        protocol: SegmentReceiver,
         peer: IAddress,
         lost: Callable[[Failure], object],
     ) -> None:
         """
         @param connected: does not block, and is nobody else's.
-        @param protocol: an L{IHalfCloseableProtocol} too; gets what comes.
+        @param protocol: an L{IHalfCloseableProtocol} too.
         @param lost: called once with the reason when the socket is gone.
         """
         self._lane = lane
