@@ -21,8 +21,8 @@ core.extensions core.tunnels
 core.handshake core.messages core.permessage
 core.connection core.responses
 access addresses conversation interfaces sockets.__init__ sockets.system sources tls
-errors lines settings sockets.transport urls
-sending sockets.lane
+errors settings sockets.transport urls
+lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption
 parting
 traffic wire

@@ -22,6 +22,7 @@ cdef class SendBuffer:
     cdef Py_ssize_t _corkedAmount
     cdef object _whenEmpty
 
+    @cython.locals(handedOver=Py_ssize_t)
     cpdef Py_ssize_t amount(self) except -1
     cpdef bint cork(self) except -1
     cpdef uncork(self)

@@ -111,7 +111,7 @@ class SendBuffer:
         """
         if payload is not None:
             self._flush()
-            if self._lane is not None and not self._isFull and not self._waiting:
+            if self._lane is not None and not (self._isFull or self._waitingAmount):
                 self._sendLarge(data, payload)
             else:
                 self._push(data + payload)
@@ -176,7 +176,7 @@ class SendBuffer:
 
     def _push(self, data: bytes) -> None:
         """Hand octets over, or as many as the transport takes; queue the rest."""
-        if not self._isFull and not self._waiting and len(data) <= _SLICE:
+        if not self._isFull and not self._waitingAmount and len(data) <= _SLICE:
             self._handOver(data)
         else:
             self._queue(data)

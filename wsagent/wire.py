@@ -397,12 +397,16 @@ class Wire(SegmentReceiver):
         self._setReading()
         self._sources.filled()
         if self.isOpen:
-            cast(Delivery, self._connection).call(cast(Agent, self._agent).sendBufferFilled)
+            cast(Delivery, self._connection).call(
+                cast(Agent, self._agent).sendBufferFilled
+            )
 
     def sendBufferDrained(self) -> None:
         """Go on, each as long as there is room."""
         if self.isOpen:
-            cast(Delivery, self._connection).call(cast(Agent, self._agent).sendBufferDrained)
+            cast(Delivery, self._connection).call(
+                cast(Agent, self._agent).sendBufferDrained
+            )
         self._sources.drained()
         self._setReading()
 
@@ -424,7 +428,8 @@ class Wire(SegmentReceiver):
 
     def _feed(self, data: bytes) -> None:
         """Have the core read, and answer in one write."""
-        connection = cast(Delivery, self._connection)
+        connection = self._connection
+        assert connection is not None
         before = connection.messagesReceived
         isOutermost = self._buffer.cork()
         try:

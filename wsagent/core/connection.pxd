@@ -1,6 +1,6 @@
 cimport cython
 
-from . cimport codes
+from . cimport codes, masking
 from .framing cimport frameHeader
 from .messages cimport MessageReader
 
@@ -38,9 +38,8 @@ cdef class Connection(MessageReader):
     cdef _forgetHeld(self)
     cdef _send(self, int opcode, bytes payload, bint fin=*)
 
-    @cython.locals(header=bytes, key=bytes)
+    @cython.locals(key=bytes)
     cdef bytes _frame(self, int opcode, bytes payload, bint fin)
 
 
-cdef bytes _encoded(text)
 cdef bytes _octets(data)

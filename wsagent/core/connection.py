@@ -232,7 +232,7 @@ class Connection(MessageReader):
         @raise TypeError: C{text} is no C{str}.
         @raise ValueError: it has a surrogate, which is no UTF-8.
         """
-        self._sendMessage(codes.TEXT, _encoded(text), choice)
+        self._sendMessage(codes.TEXT, masking.encoded(text), choice)
 
     def sendBytes(
         self,
@@ -261,7 +261,7 @@ class Connection(MessageReader):
         @raise TypeError: not the type of the first one.
         """
         if isinstance(data, str):
-            opcode, payload = codes.TEXT, _encoded(data)
+            opcode, payload = codes.TEXT, masking.encoded(data)
         else:
             opcode, payload = codes.BINARY, _octets(data)
         if self._sendingOpcode not in (_NO_MESSAGE, opcode):
@@ -350,7 +350,7 @@ class Connection(MessageReader):
             encoded = self._codec.encode(payload, choice)
             if encoded is not None:
                 opcode, payload = opcode | self._rsv, encoded
-        if self._sendingOpcode != _NO_MESSAGE or self._held:
+        if self._sendingOpcode != _NO_MESSAGE or self.heldAmount:
             frame = self._frame(opcode, payload, fin=True)
             if not self._held:
                 self._held = deque()
@@ -373,11 +373,8 @@ class Connection(MessageReader):
 
     def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         """Write a frame; a client's with a fresh masking key (section 5.3)."""
-        if not self._isClient:
-            return frameHeader(opcode, len(payload), fin, b"") + payload
-        key = masking.newKey()
-        header = frameHeader(opcode, len(payload), fin, key)
-        return header + masking.applyMask(payload, key)
+        key = masking.newKey() if self._isClient else b""
+        return masking.joined(frameHeader(opcode, len(payload), fin, key), payload, key)
 
 
 def renderClose(code: int, reason: str) -> bytes:
@@ -389,7 +386,7 @@ def renderClose(code: int, reason: str) -> bytes:
     """
     if not codes.mayBeSent(code):
         raise ValueError(f"code {code}, allowed: 1000-1003, 1007-1014, 3000-4999")
-    octets = _encoded(reason)
+    octets = masking.encoded(reason)
     if len(octets) > codes.REASON_LIMIT:
         raise ValueError(f"reason of {len(octets)} octets, limit {codes.REASON_LIMIT}")
     return code.to_bytes(2, "big") + octets
@@ -408,13 +405,6 @@ def _readClose(payload: bytes) -> tuple[int, str]:
         return code, payload[2:].decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidPayload(f"reason is not UTF-8: {error.reason}") from None
-
-
-def _encoded(text: str) -> bytes:
-    """Encode what must be text."""
-    if not isinstance(text, str):
-        raise TypeError(f"text is {type(text).__name__}, needed str")
-    return text.encode("utf-8")
 
 
 def _octets(data: bytes | bytearray | memoryview) -> bytes:

@@ -24,6 +24,9 @@ cdef class FrameReader:
     cpdef frameReceived(self, int opcode, bint fin, long long length, bytes payload)
     cpdef payloadReceived(self, bytes payload)
 
+    @cython.locals(payload=bytes)
+    cpdef sliceReceived(self, bytes data, Py_ssize_t length, bytes key)
+
     @cython.locals(read=Py_ssize_t, rest=bytes)
     cpdef feed(self, bytes data)
 
@@ -42,7 +45,7 @@ cdef class FrameReader:
     )
     cdef Py_ssize_t _walk(self, bytes data) except -1
 
-    @cython.locals(taken=Py_ssize_t, payload=bytes)
+    @cython.locals(taken=Py_ssize_t, key=bytes)
     cdef Py_ssize_t _continue(self, bytes data) except -1
 
     cdef _refuse(self, int first, int second)
@@ -51,7 +54,7 @@ cdef class FrameReader:
 cdef long long _extendedLength(bytes octets) except -1
 
 
-@cython.locals(first=int, mask=int)
+@cython.locals(first="unsigned int", second="unsigned int")
 cpdef bytes frameHeader(int opcode, long long length, bint fin, bytes key)
 
 

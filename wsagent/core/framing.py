@@ -125,6 +125,16 @@ class FrameReader:
         """Hand more of an unfinished frame over."""
         self._receiver.payloadReceived(payload)
 
+    def sliceReceived(self, data: bytes, length: int, key: bytes) -> None:
+        """
+        Unmask more of an unfinished frame, and hand it over.
+
+        @param length: how many octets of C{data} it is.
+        @param key: what they are masked with, or empty.
+        """
+        payload = data[:length]
+        self.payloadReceived(masking.applyMask(payload, key) if key else payload)
+
     def feed(self, data: bytes) -> None:
         """
         Read frames for as long as there are any.
@@ -201,12 +211,11 @@ class FrameReader:
     def _continue(self, data: bytes) -> int:
         """Take more payload of the unfinished frame; count it."""
         taken = min(len(data), self._remaining)
-        payload = data[:taken]
-        if self._isMasked:
-            payload = masking.applyMask(payload, self._key)
-            self._key = _rotated(self._key, taken)
         self._remaining -= taken
-        self.payloadReceived(payload)
+        key = self._key
+        if self._isMasked:
+            self._key = _rotated(key, taken)
+        self.sliceReceived(data, taken, key)
         return taken
 
     def _refuse(self, first: int, second: int) -> None:
@@ -275,12 +284,13 @@ def frameHeader(opcode: int, length: int, fin: bool, key: bytes) -> bytes:
     first = opcode | 0x80 if fin else opcode
     if length < 126 and fin and not key:
         return _SHORT_HEADERS[first][length]
-    mask = 0x80 if key else 0
+    second = 0x80 if key else 0
     if length < 126:
-        return bytes((first, mask | length)) + key
+        return (first << 8 | second | length).to_bytes(2, "big") + key
     if length <= 0xFFFF:
-        return bytes((first, mask | 126)) + length.to_bytes(2, "big") + key
-    return bytes((first, mask | 127)) + length.to_bytes(8, "big") + key
+        second |= 126
+        return (first << 24 | second << 16 | length).to_bytes(4, "big") + key
+    return bytes((first, second | 127)) + length.to_bytes(8, "big") + key
 
 
 def _rotated(key: bytes, octets: int) -> bytes:

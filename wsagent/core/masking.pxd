@@ -1,3 +1,12 @@
 cpdef bytes applyMask(bytes payload, bytes key)
 cpdef bytes unmaskedSlice(bytes data, Py_ssize_t start, Py_ssize_t stop)
-cpdef bytes newKey()
+cpdef bytes joined(bytes header, bytes payload, bytes key)
+cpdef bytes encoded(text)
+
+
+cdef class Gathering:
+    cdef bytes _octets
+    cdef Py_ssize_t _length
+
+    cpdef append(self, bytes data, Py_ssize_t length, bytes key, long long most)
+    cpdef bytes octets(self)

@@ -46,6 +46,49 @@ def unmaskedSlice(data: bytes, start: int, stop: int) -> bytes:
     return applyMask(data[start:stop], data[start - 4 : start])
 
 
+def joined(header: bytes, payload: bytes, key: bytes) -> bytes:
+    """
+    Put a frame together, in one go.
+
+    @param key: what to mask the payload with, or empty.
+    """
+    return header + (applyMask(payload, key) if key else payload)
+
+
+def encoded(text: str) -> bytes:
+    """
+    Encode what must be text as UTF-8.
+
+    @raise TypeError: it is no C{str}.
+    @raise ValueError: it has a surrogate, which is no UTF-8.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text is {type(text).__name__}, needed str")
+    return text.encode("utf-8")
+
+
+class Gathering:
+    """Octets that are put together as they come, unmasked on their way."""
+
+    def __init__(self) -> None:
+        """There are none yet."""
+        self._octets = bytearray()
+
+    def append(self, data: bytes, length: int, key: bytes, most: int) -> None:
+        """
+        Take the first octets of a segment.
+
+        @param key: what they are masked with, or empty.
+        @param most: how many there may be in the end: not yet believed.
+        """
+        part = data[:length]
+        self._octets += applyMask(part, key) if key else part
+
+    def octets(self) -> bytes:
+        """Give what came."""
+        return bytes(self._octets)
+
+
 def newKey() -> bytes:
     """
     Make a masking key that no observer can guess, and that is used once.

@@ -7,6 +7,9 @@ Compiled, this is in the place of masking.py, which explains it.
 import os
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_AsUTF8String
+
+from libc.string cimport memcpy
 
 cdef extern from "masking.h" nogil:
     void wsagent_mask(
@@ -47,7 +50,64 @@ cpdef bytes unmaskedSlice(bytes data, Py_ssize_t start, Py_ssize_t stop):
     return _masked(octets + start, stop - start, octets + start - 4)
 
 
-cpdef bytes newKey():
+cpdef bytes joined(bytes header, bytes payload, bytes key):
+    """Put a frame together, in one go."""
+    cdef Py_ssize_t start = len(header)
+    cdef Py_ssize_t length = len(payload)
+    if len(key) not in (0, 4):
+        raise ValueError(f"{len(key)} octets of masking key, needed 4")
+    frame = PyBytes_FromStringAndSize(NULL, start + length)
+    cdef unsigned char *octets = frame
+    memcpy(octets, <const unsigned char *>header, start)
+    if key:
+        wsagent_mask(octets + start, payload, length, key)
+    else:
+        memcpy(octets + start, <const unsigned char *>payload, length)
+    return frame
+
+
+cpdef bytes encoded(text):
+    """Encode what must be text as UTF-8."""
+    if not isinstance(text, str):
+        raise TypeError(f"text is {type(text).__name__}, needed str")
+    return PyUnicode_AsUTF8String(text)
+
+
+cdef class Gathering:
+    """Octets that are put together as they come, unmasked on their way."""
+
+    def __init__(self):
+        """There are none yet."""
+        self._octets = b""
+        self._length = 0
+
+    cpdef append(self, bytes data, Py_ssize_t length, bytes key, long long most):
+        """Take the first octets of a segment."""
+        cdef Py_ssize_t needed = self._length + length
+        cdef unsigned char *octets
+        if not 0 <= length <= len(data) or len(key) not in (0, 4):
+            raise ValueError(f"{length} of {len(data)} octets, {len(key)} of key")
+        if needed > len(self._octets):
+            # Believed up to sixteen times what has come.
+            grown = PyBytes_FromStringAndSize(NULL, max(needed, min(16 * needed, most)))
+            octets = grown
+            memcpy(octets, <const unsigned char *>self._octets, self._length)
+            self._octets = grown
+        octets = self._octets
+        if key:
+            wsagent_mask(octets + self._length, data, length, key)
+        else:
+            memcpy(octets + self._length, <const unsigned char *>data, length)
+        self._length = needed
+
+    cpdef bytes octets(self):
+        """Give what came."""
+        if self._length == len(self._octets):
+            return self._octets
+        return self._octets[: self._length]
+
+
+def newKey():
     """Make a masking key that no observer can guess, and that is used once."""
     try:
         return _pool.pop()

@@ -1,6 +1,6 @@
 cimport cython
 
-from . cimport codes
+from . cimport codes, masking
 from .framing cimport FrameReader
 
 
@@ -23,6 +23,7 @@ cdef class MessageReader(FrameReader):
     cdef unsigned long long _received
     cdef unsigned long long _decoded
     cdef long long _fragments
+    cdef masking.Gathering _gathering
     cdef list _pieces
     cdef object _decoder
 
@@ -38,7 +39,7 @@ cdef class MessageReader(FrameReader):
     )
     cpdef frameReceived(self, int opcode, bint fin, long long length, bytes payload)
 
-    @cython.locals(isLast=bint, room="long long")
+    @cython.locals(isFirst=bint, isLast=bint, room="long long")
     cpdef payloadReceived(self, bytes payload)
 
     cdef _messageReceived(self, bytes payload)
@@ -47,6 +48,6 @@ cdef class MessageReader(FrameReader):
     @cython.locals(pieces=list)
     cdef _collect(self, piece)
 
-    cdef _joined(self)
+    cdef _collected(self)
     cdef str _decodedPiece(self, bytes payload, bint isLast)
     cdef _forgetMessage(self)

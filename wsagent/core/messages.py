@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 from typing import Any, NamedTuple, Protocol, cast
 
-from . import codes
+from . import codes, masking
 from .errors import InvalidPayload, MessageTooBig, ProtocolError
 from .extensions import Codec
 from .framing import FrameReader, ReaderState
@@ -106,8 +106,9 @@ class MessageReader(FrameReader):
         self._received = 0
         self._decoded = 0
         self._fragments = 0
-        # What came of an unfinished message: decoded, if it is text.
-        self._pieces: list[Any] | None = None
+        # What came of an unfinished message: octets, or pieces of decoded text.
+        self._gathering: masking.Gathering | None = None
+        self._pieces: list[str] | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def restore(self, state: MessagesState) -> None:  # type: ignore[override]
@@ -124,7 +125,7 @@ class MessageReader(FrameReader):
         self._decoded = state.decoded
         self._fragments = state.fragments
         if state.collected is not None:
-            self._pieces = [state.collected]
+            self._collect(state.collected)
         if state.undecoded is not None:
             self._decoder = _Utf8Decoder()
             self._decoder.setstate((state.undecoded, 0))
@@ -143,7 +144,7 @@ class MessageReader(FrameReader):
             received=self._received,
             decoded=self._decoded,
             fragments=self._fragments,
-            collected=None if self._pieces is None else self._joined(),
+            collected=self._collected(),
             undecoded=None if decoder is None else decoder.getstate()[0],
         )
 
@@ -209,6 +210,16 @@ class MessageReader(FrameReader):
         self._isLastFrame = fin
         self.payloadReceived(payload)
 
+    def sliceReceived(self, data: bytes, length: int, key: bytes) -> None:
+        """Take more payload of the present frame, still masked."""
+        if self._gathering is None or self._isEncoded:
+            FrameReader.sliceReceived(self, data, length, key)
+            return
+        self._received += length
+        self._gathering.append(data, length, key, self._declared)
+        if self._isLastFrame and self._received == self._declared:
+            self._handOver(self._gathering.octets())
+
     def payloadReceived(self, payload: bytes) -> None:
         """Take more payload of the present frame."""
         self._received += len(payload)
@@ -217,7 +228,8 @@ class MessageReader(FrameReader):
             room = self._octetLimit - self._decoded
             payload = self._codec.decode(payload, isLast, room)
             self._decoded += len(payload)
-        if isLast and self._pieces is None and not self._isStreaming:
+        isFirst = self._pieces is None and self._gathering is None
+        if isLast and isFirst and not self._isStreaming:
             self._messageReceived(payload)
             return
         piece: str | bytes = payload
@@ -231,7 +243,7 @@ class MessageReader(FrameReader):
             return
         self._collect(piece)
         if isLast:
-            self._handOver(self._joined())
+            self._handOver(self._collected())
 
     def _messageReceived(self, payload: bytes) -> None:
         """Hand over a message that came in one piece."""
@@ -255,20 +267,27 @@ class MessageReader(FrameReader):
         else:
             self.bytesReceived(message)
 
-    def _collect(self, piece: str | bytes) -> None:
-        """Keep a piece; many small ones take no more memory than few large ones."""
+    def _collect(self, piece: Any) -> None:
+        """Keep a piece: octets, or decoded text."""
+        if self._opcode == codes.BINARY:
+            if self._gathering is None:
+                self._gathering = masking.Gathering()
+            self._gathering.append(piece, len(piece), b"", self._declared)
+            return
         if self._pieces is None:
             self._pieces = []
         pieces = self._pieces
         pieces.append(piece)
+        # Many small ones take no more memory than few large ones.
         while len(pieces) > 1 and len(pieces[-2]) <= len(pieces[-1]) < _LARGE:
             last = pieces.pop()
             pieces[-1] += last
 
-    def _joined(self) -> Any:
-        """Join what came of the present message: C{str} or C{bytes}."""
-        pieces = cast("list[Any]", self._pieces)
-        return ("" if self._opcode == codes.TEXT else b"").join(pieces)
+    def _collected(self) -> Any:
+        """Give what came of the present message: C{str}, C{bytes}, or C{None} yet."""
+        if self._gathering is not None:
+            return self._gathering.octets()
+        return None if self._pieces is None else "".join(self._pieces)
 
     def _decodedPiece(self, payload: bytes, isLast: bool) -> str:
         """Decode a piece of a text as far as it goes."""
@@ -290,4 +309,4 @@ class MessageReader(FrameReader):
         self._fragments = 0
         if self._declared:
             self._declared = self._received = self._decoded = 0
-        self._pieces = self._decoder = None
+        self._gathering = self._pieces = self._decoder = None

@@ -16,8 +16,9 @@ from cpython.bytes cimport (
     PyBytes_GET_SIZE,
 )
 from cpython.exc cimport PyErr_SetFromErrno
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from libc.errno cimport EAGAIN, EINTR, errno
+
 from libc.string cimport memset
 
 cdef extern from "Python.h":
@@ -53,13 +54,17 @@ cdef extern from "system.h" nogil:
     Py_ssize_t c_send "send"(int fd, const void *data, size_t length, int flags)
     Py_ssize_t sendmsg(int fd, const msghdr *message, int flags)
 
-AREA = 130_000
+AREA = 262_144
 BATCH = 512
 
 cdef enum:
-    _AREA = 130_000
+    _AREA = 262_144
     _BATCH = 512
-    _SMALL = 4096
+    _SMALL = 512
+
+# Until it has once seen as much freed, glibc takes memory from the system for
+# each large message and gives it back: its pages cost more than the message.
+PyMem_RawFree(PyMem_RawMalloc(16 * 1024 * 1024))
 
 # What was received last.  It is used again unless somebody has kept it.
 cdef bytes _area = b""
