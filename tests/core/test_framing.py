@@ -222,9 +222,9 @@ class FrameReaderTests(SynchronousTestCase):
             receiver = Frames()
             reader = FrameReader(receiver, isMasked=True)
             reader.feed(octets[:position])
-            before = reader.state(), list(receiver.frames)
+            before = reader.framesState(), list(receiver.frames)
             reader.feed(b"")
-            self.assertEqual((reader.state(), receiver.frames), before)
+            self.assertEqual((reader.framesState(), receiver.frames), before)
 
     def test_pause(self) -> None:
         """A call may pause the reader, which then keeps the rest for later."""
@@ -337,11 +337,11 @@ class FrameReaderTests(SynchronousTestCase):
             reader = FrameReader(receiver, bool(key))
             for piece in pieces(octets, 1):
                 reader.feed(piece)
-                state = pickle.loads(pickle.dumps(reader.state()))
-                self.assertEqual(state, reader.state())
+                state = pickle.loads(pickle.dumps(reader.framesState()))
+                self.assertEqual(state, reader.framesState())
                 reader = FrameReader(receiver, bool(key))
-                reader.restore(state)
-                self.assertEqual(reader.state(), state)
+                reader.restoreFrames(state)
+                self.assertEqual(reader.framesState(), state)
             self.assertEqual((receiver.frames, None), read([octets], bool(key)))
 
     def test_pausedState(self) -> None:
@@ -350,9 +350,9 @@ class FrameReaderTests(SynchronousTestCase):
         reader = FrameReader(receiver, isMasked=True)
         reader.pause()
         reader.feed(frame(2, b"a", key=KEY))
-        state = reader.state()
+        state = reader.framesState()
         reader = FrameReader(receiver, isMasked=True)
-        reader.restore(state)
+        reader.restoreFrames(state)
         reader.feed(b"")
         self.assertEqual(receiver.frames, [])
         reader.resume()
@@ -370,7 +370,7 @@ class FrameReaderTests(SynchronousTestCase):
         kept = 0
         for piece in pieces(octets, 1):
             reader.feed(piece)
-            kept = max(kept, len(reader.state().backlog))
+            kept = max(kept, len(reader.framesState().backlog))
         self.assertLess(kept, 6 + 125)
 
     def test_linear(self) -> None:

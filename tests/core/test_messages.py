@@ -98,11 +98,11 @@ class Reading:
 
     def handOver(self) -> None:
         """Replace the reader by one of its state."""
-        state = self.reader.state()
+        state = self.reader.messagesState()
         copy = pickle.loads(pickle.dumps(state))
         self.reader = self.newReader()
-        self.reader.restore(copy)
-        assert self.reader.state() == copy == state
+        self.reader.restoreMessages(copy)
+        assert self.reader.messagesState() == copy == state
 
 
 class Acting(Recorder):

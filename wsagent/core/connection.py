@@ -134,7 +134,7 @@ class Connection(MessageReader):
         """Go on where another one's L{state} was taken; be new, and do so first."""
         self.isOpen = state.phase is Phase.OPEN
         self.isClosed = state.phase is Phase.CLOSED
-        MessageReader.restore(self, state.reader)
+        self.restoreMessages(state.reader)
         if self._codec is not None:
             self._codec.restore(state.codec)
         self._sendingOpcode = state.sendingOpcode
@@ -145,7 +145,7 @@ class Connection(MessageReader):
         """Give all that L{restored} needs; not from inside a call of ours."""
         return ConnectionState(
             phase=self.phase,
-            reader=MessageReader.state(self),
+            reader=self.messagesState(),
             codec=None if self._codec is None else self._codec.state(),
             sendingOpcode=self._sendingOpcode,
             held=tuple(self._held),

@@ -17,8 +17,8 @@ cdef class FrameReader:
     cdef bint _isPaused
     cdef bint _isReading
 
-    cpdef restore(self, state)
-    cpdef state(self)
+    cpdef restoreFrames(self, state)
+    cpdef framesState(self)
     cpdef pause(self)
     cpdef resume(self)
     cpdef frameReceived(self, int opcode, bint fin, long long length, bytes payload)

@@ -90,12 +90,12 @@ class FrameReader:
         self._isPaused = False
         self._isReading = False
 
-    def restore(self, state: ReaderState) -> None:
-        """Go on where another one's L{state} was taken."""
+    def restoreFrames(self, state: ReaderState) -> None:
+        """Go on where another one's L{framesState} was taken."""
         self._backlog, self._remaining, self._key, self._isPaused = state
 
-    def state(self) -> ReaderState:
-        """Give all that L{restore} needs; not from inside a call of the reader's."""
+    def framesState(self) -> ReaderState:
+        """Give all that L{restoreFrames} needs; not from inside a call of the reader's."""
         return ReaderState(self._backlog, self._remaining, self._key, self._isPaused)
 
     @property

@@ -7,7 +7,7 @@ Messages: put together from data frames, checked as they come.
 from __future__ import annotations
 
 import codecs
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 from . import codes, masking
 from .errors import InvalidPayload, MessageTooBig, ProtocolError
@@ -111,9 +111,9 @@ class MessageReader(FrameReader):
         self._pieces: list[str] | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
 
-    def restore(self, state: MessagesState) -> None:  # type: ignore[override]
-        """Go on where another one's L{state} was taken."""
-        FrameReader.restore(self, state.frames)
+    def restoreMessages(self, state: MessagesState) -> None:
+        """Go on where another one's L{messagesState} was taken."""
+        self.restoreFrames(state.frames)
         if state.isDropping:
             self.dropAll()
         self.messagesReceived = state.messagesReceived
@@ -130,11 +130,11 @@ class MessageReader(FrameReader):
             self._decoder = _Utf8Decoder()
             self._decoder.setstate((state.undecoded, 0))
 
-    def state(self) -> MessagesState:  # type: ignore[override]
-        """Give all that L{restore} needs."""
+    def messagesState(self) -> MessagesState:
+        """Give all that L{restoreMessages} needs."""
         decoder = self._decoder
         return MessagesState(
-            frames=FrameReader.state(self),
+            frames=self.framesState(),
             isDropping=self._isDropping,
             messagesReceived=self.messagesReceived,
             opcode=self._opcode,
