@@ -4,6 +4,7 @@ from . cimport codes, masking
 
 
 cdef tuple _SHORT_HEADERS
+cdef unsigned long long _LARGEST
 
 
 cdef class FrameReader:
@@ -51,6 +52,7 @@ cdef class FrameReader:
     cdef _refuse(self, int first, int second)
 
 
+@cython.locals(length="unsigned long long", octet="unsigned char")
 cdef long long _extendedLength(bytes octets) except -1
 
 

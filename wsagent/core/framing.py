@@ -263,7 +263,9 @@ def _extendedLength(octets: bytes) -> int:
 
     @param octets: 2 or 8.
     """
-    length = int.from_bytes(octets, "big")
+    length = 0
+    for octet in octets:
+        length = length << 8 | octet
     if length > _LARGEST:
         raise ProtocolError(f"{length} octets, limit {_LARGEST}")
     if length < 126 or (len(octets) == 8 and length <= 0xFFFF):
