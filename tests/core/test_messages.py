@@ -94,7 +94,7 @@ class Reading:
         length = sum(map(len, pieces))
         self.reader.frameReceived(opcode, fin, length, first)
         for piece in filter(None, others):
-            self.reader.payloadReceived(piece)
+            self.reader.sliceReceived(piece + b"behind", len(piece), b"")
 
     def handOver(self) -> None:
         """Replace the reader by one of its state."""

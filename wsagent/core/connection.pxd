@@ -1,7 +1,7 @@
 cimport cython
 
 from . cimport codes, masking
-from .framing cimport frameHeader
+from .framing cimport headerStart
 from .messages cimport MessageReader
 
 
@@ -38,7 +38,7 @@ cdef class Connection(MessageReader):
     cdef _forgetHeld(self)
     cdef _send(self, int opcode, bytes payload, bint fin=*)
 
-    @cython.locals(key=bytes)
+    @cython.locals(header=bytes, key=bytes)
     cdef bytes _frame(self, int opcode, bytes payload, bint fin)
 
 

@@ -15,7 +15,7 @@ from . import codes, masking
 from .codes import Role
 from .errors import InvalidPayload, ProtocolError
 from .extensions import Codec
-from .framing import frameHeader
+from .framing import headerStart
 from .messages import Limits, MessageReader, MessagesState
 
 _NO_MESSAGE = 0
@@ -367,14 +367,15 @@ class Connection(MessageReader):
     def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
         """Send a frame."""
         if len(payload) >= _LARGE and not self._isClient:
-            self.transmit(frameHeader(opcode, len(payload), fin, b""), payload)
+            self.transmit(headerStart(opcode, len(payload), fin, False), payload)
         else:
             self.transmit(self._frame(opcode, payload, fin))
 
     def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         """Write a frame; a client's with a fresh masking key (section 5.3)."""
+        header = headerStart(opcode, len(payload), fin, self._isClient)
         key = masking.newKey() if self._isClient else b""
-        return masking.joined(frameHeader(opcode, len(payload), fin, key), payload, key)
+        return masking.joined(header, payload, key)
 
 
 def renderClose(code: int, reason: str) -> bytes:

@@ -56,8 +56,11 @@ cdef class FrameReader:
 cdef long long _extendedLength(bytes octets) except -1
 
 
-@cython.locals(first="unsigned int", second="unsigned int")
 cpdef bytes frameHeader(int opcode, long long length, bint fin, bytes key)
+
+
+@cython.locals(first="unsigned int", second="unsigned int")
+cpdef bytes headerStart(int opcode, long long length, bint fin, bint isMasked)
 
 
 @cython.locals(turn=int)
