@@ -21,6 +21,7 @@ COMPILED = [
     "wsagent/core/masking.pyx",
     "wsagent/core/framing.py",
     "wsagent/core/messages.py",
+    "wsagent/core/outgoing.py",
     "wsagent/core/connection.py",
     "wsagent/delivery.py",
     "wsagent/keepalive.py",

@@ -18,7 +18,7 @@ core.__init__ core.codes core.masking
 core.errors
 core.deflate core.framing core.heads
 core.extensions core.tunnels
-core.handshake core.messages core.permessage
+core.handshake core.messages core.outgoing core.permessage
 core.connection core.responses
 access addresses conversation interfaces sockets.__init__ sockets.system sources tls
 errors settings sockets.transport urls

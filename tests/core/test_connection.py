@@ -1273,6 +1273,9 @@ class Reversing:
         self.encoded += 1
         return payload[::-1]
 
+    def encodesBy(self) -> None:
+        """Count each message."""
+
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:
         """Give nothing before the end."""
         self.undecoded += data

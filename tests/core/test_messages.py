@@ -47,6 +47,10 @@ class Doubling:
         """Send it plain."""
         return None
 
+    def encodesBy(self) -> str:
+        """Name what decides."""
+        return "nothing"
+
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:
         """Double each octet."""
         self.calls.append((data, isLast, limit))
