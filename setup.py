@@ -30,6 +30,7 @@ COMPILED = [
     "wsagent/sockets/system.pyx",
     "wsagent/sockets/transport.py",
     "wsagent/wire.py",
+    "wsagent/broadcasting.py",
 ]
 
 

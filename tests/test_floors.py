@@ -27,6 +27,7 @@ delivery ending keepalive proxies sockets.adoption
 parting
 traffic wire
 draining protocol
+broadcasting
 demo opening server
 attempt blocking service terminal testing
 client talk tap

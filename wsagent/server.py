@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .access import isAllowedOrigin
+from .broadcasting import Broadcastable, spread
 from .core import codes, handshake
 from .core.codes import Role
 from .core.errors import HandshakeError
@@ -296,6 +297,14 @@ class WebSocketServerFactory(protocol.ServerFactory):
     def nextAddress(self) -> int:
         """Number the agents of this process."""
         return next(self._addresses)
+
+    def broadcast(
+        self,
+        message: Broadcastable,
+        compress: bool | None = None,
+    ) -> Deferred[None]:
+        """Send a message to all agents that are open: L{wsagent.broadcast}."""
+        return spread(list(self._wires), message, compress)
 
     def drain(self, code: int = codes.GOING_AWAY) -> Deferred[None]:
         """

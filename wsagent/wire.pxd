@@ -1,5 +1,6 @@
 cimport cython
 
+from .core.outgoing cimport PreparedMessage
 from .delivery cimport Delivery
 from .keepalive cimport Keepalive
 from .sending cimport SendBuffer
@@ -29,6 +30,7 @@ cdef class Wire(SegmentReceiver):
     cdef bint _isPausedByAgent
     cdef bint _isReading
     cdef bint _isIdle
+    cdef tuple _owed
     cdef bint _isLost
     cdef object __weakref__
 
@@ -42,6 +44,17 @@ cdef class Wire(SegmentReceiver):
 
     cpdef sendText(self, text, choice)
     cpdef sendBytes(self, data, choice)
+    cpdef sendPrepared(self, PreparedMessage prepared)
+
+    @cython.locals(wasOwed=bint)
+    cpdef bint owe(self, tuple owed) except -1
+
+    @cython.locals(
+        connection=Delivery,
+        hasCorked=bint,
+        prepared=PreparedMessage,
+    )
+    cpdef sendOwed(self)
 
     @cython.locals(limit="long long", amount="long long")
     cdef _checkSending(self)

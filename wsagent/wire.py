@@ -32,6 +32,7 @@ from .core import codes
 from .core.codes import Role
 from .core.errors import ProtocolError
 from .core.extensions import Codec
+from .core.outgoing import PreparedMessage
 from .delivery import Delivery
 from .ending import Ending
 from .errors import ClosedCleanly, ClosedUncleanly
@@ -87,6 +88,8 @@ class Wire(SegmentReceiver):
         self._isReading = True
         self._inbox: Inbox | None = None
         self._isIdle = True
+        # What broadcasts have not sent yet; it goes before anything else.
+        self._owed: tuple[PreparedMessage, ...] = ()
         # How it ends.
         self._ending = Ending()
         self._parting = Parting(self._deadlines, settings.closeTimeout, self.abort)
@@ -267,6 +270,8 @@ class Wire(SegmentReceiver):
     def sendText(self, text: str, choice: bool | None) -> None:
         """Send a text message."""
         if self._connection is not None:
+            if self._owed:
+                self.sendOwed()
             self._checkSending()
             self._connection.sendText(text, choice)
 
@@ -277,12 +282,24 @@ class Wire(SegmentReceiver):
     ) -> None:
         """Send a bytes message."""
         if self._connection is not None:
+            if self._owed:
+                self.sendOwed()
             self._checkSending()
             self._connection.sendBytes(data, choice)
+
+    def sendPrepared(self, prepared: PreparedMessage) -> None:
+        """Send a message that others get too."""
+        if self._connection is not None:
+            if self._owed:
+                self.sendOwed()
+            self._checkSending()
+            self._connection.sendPrepared(prepared)
 
     def sendFragment(self, data: str | bytes, isLast: bool) -> None:
         """Send a message in fragments."""
         if self._connection is not None:
+            if self._owed:
+                self.sendOwed()
             self._checkSending()
             self._connection.sendFragment(data, isLast)
 
@@ -298,6 +315,8 @@ class Wire(SegmentReceiver):
     def ping(self, payload: bytes) -> None:
         """Send a ping."""
         if self._connection is not None:
+            if self._owed:
+                self.sendOwed()
             self._connection.ping(payload)
 
     def close(self, code: int = codes.NORMAL, reason: str = "") -> None:
@@ -307,6 +326,8 @@ class Wire(SegmentReceiver):
             if self._opening is not None:
                 self._opening.giveUp()
             return
+        if self._owed:
+            self.sendOwed()
         wasOpen = connection.isOpen
         connection.close(code, reason)
         if wasOpen and not (connection.isOpen or connection.isClosed):
@@ -335,6 +356,42 @@ class Wire(SegmentReceiver):
         self._deadlines.stopAll()
         if not self._isLost:
             self.transport.abortConnection()
+
+    # What a broadcast calls
+
+    @property
+    def clock(self) -> IReactorTime:
+        """What tells the time."""
+        return self._clock
+
+    def owe(self, owed: tuple[PreparedMessage]) -> bool:
+        """
+        Have a message sent soon, before whatever else is sent from now on.
+
+        @param owed: the message; a tuple that others share.
+        @return: whether the caller has to see to L{sendOwed}: nothing was owed.
+        """
+        if self._connection is None or not self._connection.isOpen:
+            return False
+        wasOwed = bool(self._owed)
+        self._owed = self._owed + owed if wasOwed else owed
+        return not wasOwed
+
+    def sendOwed(self) -> None:
+        """Send what is owed, whatever that leads to."""
+        connection = cast(Delivery, self._connection)
+        hasCorked = len(self._owed) > 1 and self._buffer.cork()
+        while self._owed:
+            # What is called from here may send, and so come here.
+            prepared = self._owed[0]
+            self._owed = self._owed[1:]
+            try:
+                self._checkSending()
+                connection.sendPrepared(prepared)
+            except BaseException:  # noqa: BLE001 - as Twisted's reactors do
+                self.agentFailed(Failure())
+        if hasCorked:
+            self._buffer.uncork()
 
     def receive(self) -> Deferred[Message]:
         """Take the next message."""
