@@ -20,7 +20,7 @@ core.deflate core.framing core.heads
 core.extensions core.tunnels
 core.handshake core.messages core.outgoing core.permessage
 core.connection core.responses
-access addresses conversation interfaces sockets.__init__ sockets.system sources tls
+access addresses build conversation interfaces sockets.__init__ sockets.system sources tls
 errors settings sockets.transport urls
 lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption

@@ -1,6 +1,7 @@
 """WebSocket for Twisted: the public names."""
 
 from .broadcasting import broadcast
+from .build import isCompiled as __compiled__
 from .client import WebSocketClientEndpoint, WebSocketClientFactory, connect
 from .core.deflate import Compression
 from .core.errors import HandshakeError, ProxyRefused
