@@ -30,6 +30,7 @@ COMPILED = [
     "wsagent/core/outgoing.py",
     "wsagent/core/connection.py",
     "wsagent/delivery.py",
+    "wsagent/timing.py",
     "wsagent/keepalive.py",
     "wsagent/sending.py",
     "wsagent/sockets/lane.py",

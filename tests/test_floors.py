@@ -21,7 +21,7 @@ core.extensions core.tunnels
 core.handshake core.messages core.outgoing core.permessage
 core.connection core.responses
 access addresses build conversation interfaces sockets.__init__ sockets.system sources tls
-errors settings sockets.transport urls
+errors settings sockets.transport timing urls
 lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption
 parting

@@ -24,6 +24,7 @@ from .draining import Drain
 from .errors import RequestRejected
 from .protocol import Accept, Choice, WebSocketProtocol
 from .settings import Settings, withCompression
+from .timing import Wheel, wheelOf
 from .wire import Wire
 
 ProtocolFactory = Callable[[], WebSocketProtocol]
@@ -239,6 +240,9 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self.settings = settings or Settings()
         self.extensions = withCompression(extensions, self.settings)
         self._reactor = reactor
+        self._wheel: Wheel | None = None
+        # One for all wires.
+        self._lost = self._wireLost
         self._wires: set[Wire] = set()
         self._drains: list[Drain] = []
 
@@ -267,10 +271,10 @@ class WebSocketServerFactory(protocol.ServerFactory):
         """Make what Twisted calls the protocol, for one connection."""
         wire = Wire(
             self.settings,
-            self.reactor,
+            self._wheel or self._makeWheel(),
             Role.SERVER,
             ServerOpening(self),
-            self._wireLost,
+            self._lost,
         )
         self._wires.add(wire)
         return wire
@@ -318,6 +322,11 @@ class WebSocketServerFactory(protocol.ServerFactory):
         drain = Drain(self.reactor, self._wires, code, self.settings.drainTimeout)
         self._drains.append(drain)
         return drain.finished
+
+    def _makeWheel(self) -> Wheel:
+        """Have all timers of ours on one wheel."""
+        self._wheel = wheelOf(self.reactor)
+        return self._wheel
 
     def _wireLost(self, wire: Wire) -> None:
         """Forget a connection."""

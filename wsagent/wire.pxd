@@ -11,18 +11,18 @@ cdef class Wire(SegmentReceiver):
     cdef public object transport
     cdef public object factory
     cdef readonly object settings
-    cdef object _clock
-    cdef object _role
+    cdef object _wheel
+    cdef bint _isClient
     cdef object _opening
     cdef object _lost
-    cdef object _deadlines
     cdef object _agent
     cdef Delivery _connection
     cdef SendBuffer _buffer
     cdef Keepalive _keepalive
     cdef object _sources
     cdef object _inbox
-    cdef object _ending
+    cdef object _openDeadline
+    cdef object _sendDeadline
     cdef object _parting
     cdef long long _sendLimit
     cdef bint _hasIdleTimeout
