@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from itertools import pairwise
 
 from twisted.internet.defer import AlreadyCalledError, CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -18,6 +19,7 @@ from wsagent import (
     Settings,
     WebSocketServerFactory,
     broadcast,
+    broadcasting,
 )
 from wsagent.core import deflate
 from wsagent.core.permessage import PermessageDeflate
@@ -101,7 +103,8 @@ class BroadcastCase(SynchronousTestCase):
                 self.assertEqual(peer.received, list(messages))
 
     def slowly(self, count=1):
-        """Have a turn be over after so many messages."""
+        """Have a turn be over after so many messages, of any size."""
+        self.patch(broadcasting, "_LOOK", 1)
         self.clock.pace = 0.002 / count
 
 
@@ -375,6 +378,20 @@ class OrderTests(BroadcastCase):
         self.assertEqual(received, [4, 8, 10])
         self.assertReceived("x")
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_looks(self):
+        """The clock is looked at after each long message, and some short ones."""
+        self.connect(200, sendLimit=None)
+        self.clock.pace = 0.001
+        for message, most in ((b"x", 64), (b"x" * 20_000, 2)):
+            done = broadcast(self.agents, message)
+            counts = [0]
+            while not done.called:
+                counts.append(sum(message in peer.received for peer in self.peers))
+                self.clock.turn()
+            turns = [after - before for before, after in pairwise(counts)]
+            self.assertLessEqual(max(turns), most)
+            self.assertGreater(min(turns), 0)
 
     def test_two(self):
         """Two broadcasts arrive in their order everywhere, and are done in it."""

@@ -8,11 +8,22 @@ from .wire cimport Wire
 cpdef spread(list wires, message, compress)
 
 
+cdef Py_ssize_t _EACH
+
+
 cdef class Spreading:
     cdef object _clock
-    cdef object _queue
+    cdef list _queue
+    cdef Py_ssize_t _done
 
-    @cython.locals(owed=tuple, wire=Wire)
+    @cython.locals(owed=tuple, queue=list, wire=Wire)
     cpdef add(self, list wires, PreparedMessage prepared)
 
+    @cython.locals(
+        queue=list,
+        until=double,
+        amount=Py_ssize_t,
+        look=Py_ssize_t,
+        wire=Wire,
+    )
     cpdef goOn(self)

@@ -6,7 +6,6 @@ What is not sent within a turn is owed: see L{Wire.owe}.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,6 +17,9 @@ from .wire import Wire
 
 _TURN = 0.002
 """Seconds after which the reactor may do something else."""
+_LOOK = 16_384
+_EACH = 1024
+"""Octets between two looks at the clock, and what a message counts for besides."""
 
 Broadcastable = str | bytes | bytearray | memoryview | PreparedMessage
 """What can be sent to many."""
@@ -76,7 +78,8 @@ class Spreading:
         """@param clock: tells the time, and when to go on."""
         self._clock = clock
         # In order: to whom something is owed, and what fires after them.
-        self._queue: deque[Wire | Deferred[None]] = deque()
+        self._queue: list[Wire | Deferred[None]] = []
+        self._done = 0
 
     def add(self, wires: list[Wire], prepared: PreparedMessage) -> Deferred[None]:
         """Have a message sent, after those that are under way."""
@@ -92,18 +95,25 @@ class Spreading:
     def goOn(self) -> None:
         """Send for a while; the rest after the reactor has done other things."""
         queue = self._queue
-        seconds = self._clock.seconds
-        until = seconds() + _TURN
+        until = self._clock.seconds() + _TURN
+        amount, look = 0, _LOOK
         try:
-            while queue:
-                entry = queue.popleft()
-                if isinstance(entry, Wire):
-                    entry.sendOwed()
-                    if seconds() >= until:
-                        break
-                else:
+            while self._done < len(queue):
+                entry = queue[self._done]
+                self._done += 1
+                if not isinstance(entry, Wire):
                     entry.callback(None)
+                    continue
+                # Under a name of its own type, the call is one of C.
+                wire = entry
+                amount += wire.sendOwed() + _EACH
+                if amount >= look:
+                    amount = 0
+                    if self._clock.seconds() >= until:
+                        break
         finally:
+            del queue[: self._done]
+            self._done = 0
             if queue:
                 self._clock.callLater(0, self.goOn)
             else:

@@ -50,11 +50,14 @@ cdef class Wire(SegmentReceiver):
     cpdef bint owe(self, tuple owed) except -1
 
     @cython.locals(
+        amount=Py_ssize_t,
         connection=Delivery,
         hasCorked=bint,
         prepared=PreparedMessage,
     )
-    cpdef sendOwed(self)
+    cpdef Py_ssize_t sendOwed(self) except -1
+
+    cdef _makeWay(self)
 
     @cython.locals(limit="long long", amount="long long")
     cdef _checkSending(self)

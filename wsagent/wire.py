@@ -266,9 +266,7 @@ class Wire(SegmentReceiver):
     def sendText(self, text: str, choice: bool | None) -> None:
         """Send a text message."""
         if self._connection is not None:
-            if self._owed:
-                self.sendOwed()
-            self._checkSending()
+            self._makeWay()
             self._connection.sendText(text, choice)
 
     def sendBytes(
@@ -278,25 +276,19 @@ class Wire(SegmentReceiver):
     ) -> None:
         """Send a bytes message."""
         if self._connection is not None:
-            if self._owed:
-                self.sendOwed()
-            self._checkSending()
+            self._makeWay()
             self._connection.sendBytes(data, choice)
 
     def sendPrepared(self, prepared: PreparedMessage) -> None:
         """Send a message that others get too."""
         if self._connection is not None:
-            if self._owed:
-                self.sendOwed()
-            self._checkSending()
+            self._makeWay()
             self._connection.sendPrepared(prepared)
 
     def sendFragment(self, data: str | bytes, isLast: bool) -> None:
         """Send a message in fragments."""
         if self._connection is not None:
-            if self._owed:
-                self.sendOwed()
-            self._checkSending()
+            self._makeWay()
             self._connection.sendFragment(data, isLast)
 
     def sendFragments(self, pieces: Iterable[str | bytes]) -> Deferred[None]:
@@ -374,14 +366,20 @@ class Wire(SegmentReceiver):
         self._owed = self._owed + owed if wasOwed else owed
         return not wasOwed
 
-    def sendOwed(self) -> None:
-        """Send what is owed, whatever that leads to."""
+    def sendOwed(self) -> int:
+        """
+        Send what is owed, whatever that leads to.
+
+        @return: octets of payload.
+        """
+        amount = 0
         connection = cast(Delivery, self._connection)
         hasCorked = len(self._owed) > 1 and self._buffer.cork()
         while self._owed:
             # What is called from here may send, and so come here.
             prepared = self._owed[0]
             self._owed = self._owed[1:]
+            amount += len(prepared.payload)
             try:
                 self._checkSending()
                 connection.sendPrepared(prepared)
@@ -389,6 +387,7 @@ class Wire(SegmentReceiver):
                 self.agentFailed(Failure())
         if hasCorked:
             self._buffer.uncork()
+        return amount
 
     def receive(self) -> Deferred[Message]:
         """Take the next message."""
@@ -518,6 +517,12 @@ class Wire(SegmentReceiver):
         self._isIdle = False
         if self._hasIdleTimeout:
             self._keepalive.messagePassed()
+
+    def _makeWay(self) -> None:
+        """Send what goes before a message, and see that there is room for it."""
+        if self._owed:
+            self.sendOwed()
+        self._checkSending()
 
     def _checkSending(self) -> None:
         """Note a message; give up on a peer that is too slow for one more."""
