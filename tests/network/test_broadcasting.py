@@ -83,7 +83,6 @@ async def test_slow(listen):
     message = b"x" * 90_000
     with ExitStack() as stack:
         reading, _slow = await dialMany(server, 2, stack)
-        count = 0
         while server.agents[1].isOpen:
             await broadcast(server.agents, message)
             assert await inThread(reading.receiveBytes) == message
