@@ -24,7 +24,7 @@ access addresses build conversation interfaces sockets.__init__ sockets.system s
 errors settings sockets.transport timing urls
 lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption
-parting
+outlet parting
 traffic wire
 draining protocol
 broadcasting
