@@ -43,5 +43,5 @@ cdef class Wire(SegmentReceiver):
     cpdef sendText(self, text, choice)
     cpdef sendBytes(self, data, choice)
 
-    @cython.locals(limit="long long", amount="long long")
+    @cython.locals(connection=Delivery, limit="long long", amount="long long")
     cdef _checkSending(self)

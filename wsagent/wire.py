@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail
@@ -20,6 +20,7 @@ from twisted.internet.interfaces import (
     IProtocol,
     IPushProducer,
     IReactorTime,
+    ITransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -71,7 +72,7 @@ class Wire(SegmentReceiver):
         @param lost: called when the transport is gone.
         """
         self.settings = settings
-        self.factory: object = None
+        self.factory: Any = None
         self._clock = clock
         self._role = role
         self._opening: Opening | None = opening
@@ -94,9 +95,9 @@ class Wire(SegmentReceiver):
 
     # What Twisted calls
 
-    def makeConnection(self, transport: IWireTransport) -> None:
+    def makeConnection(self, transport: ITransport) -> None:
         """Have a transport."""
-        self.transport = transport
+        self.transport = cast(IWireTransport, transport)
         self.connectionMade()
 
     def connectionMade(self) -> None:
@@ -460,8 +461,10 @@ class Wire(SegmentReceiver):
         limit = self._sendLimit
         if limit < 0:
             return
-        amount = self._buffer.amount() + self._connection.heldAmount
-        if amount > limit and self._connection.isOpen:
+        connection = self._connection
+        assert connection is not None
+        amount = self._buffer.amount() + connection.heldAmount
+        if amount > limit and connection.isOpen:
             self._buffer.discard()
             reason = f"more than {limit} octets wait to be sent"
             self.fail(codes.TRY_AGAIN_LATER, reason)
