@@ -129,6 +129,9 @@ class CompressionTests(SynchronousTestCase):
             def encode(self, payload, choice):
                 return payload[::-1]
 
+            def encodesBy(self):
+                return ()
+
             def decode(self, data, isLast, limit):
                 return data[::-1]
 

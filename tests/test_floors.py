@@ -18,15 +18,16 @@ core.__init__ core.codes core.masking
 core.errors
 core.deflate core.framing core.heads
 core.extensions core.tunnels
-core.handshake core.messages core.permessage
+core.handshake core.messages core.outgoing core.permessage
 core.connection core.responses
-access addresses conversation interfaces sockets.__init__ sockets.system sources tls
-errors settings sockets.transport urls
+access addresses build conversation interfaces sockets.__init__ sockets.system sources tls
+errors settings sockets.transport timing urls
 lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption
 parting
 traffic wire
 draining protocol
+broadcasting
 demo opening server
 attempt blocking service terminal testing
 client talk tap

@@ -1,91 +1,16 @@
-"""L{wsagent.keepalive}: deadlines, pings, and what silence means."""
+"""L{wsagent.keepalive}: pings, and what silence means."""
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.core.notation import KEY, frame
 from wsagent.errors import ClosedCleanly, ClosedUncleanly
-from wsagent.keepalive import Deadlines, Keepalive
+from wsagent.keepalive import Keepalive
 from wsagent.settings import Settings
 from wsagent.testing import Recorder
+from wsagent.timing import Wheel
 
 from .agents import PING, AgentCase
-
-
-class DeadlinesTests(SynchronousTestCase):
-    """L{Deadlines} calls what is due, on one delayed call."""
-
-    def setUp(self):
-        """Make deadlines."""
-        self.clock = Clock()
-        self.deadlines = Deadlines(self.clock)
-        self.calls = []
-
-    def start(self, name, seconds):
-        """Start a deadline that notes its name and the time."""
-        self.deadlines.start(name, seconds, lambda: self.note(name))
-
-    def note(self, name):
-        """Note a name and the time."""
-        self.calls.append((name, self.clock.seconds()))
-
-    def test_expires(self):
-        """A deadline is called once, when it is due."""
-        self.start("ping", 2)
-        self.clock.advance(1.5)
-        self.assertEqual(self.calls, [])
-        self.assertTrue(self.deadlines.isRunning("ping"))
-        self.clock.advance(0.5)
-        self.assertEqual(self.calls, [("ping", 2)])
-        self.assertFalse(self.deadlines.isRunning("ping"))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_order(self):
-        """Later and earlier deadlines share one delayed call."""
-        self.start("close", 3)
-        self.start("idle", 5)
-        self.start("ping", 1)
-        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
-        self.clock.pump([1] * 5)
-        self.assertEqual(self.calls, [("ping", 1), ("close", 3), ("idle", 5)])
-
-    def test_replaced(self):
-        """A deadline that is started again counts from then."""
-        self.start("send", 2)
-        self.clock.advance(1)
-        self.start("send", 2)
-        self.clock.pump([1, 1, 1])
-        self.assertEqual(self.calls, [("send", 3)])
-
-    def test_stop(self):
-        """A stopped deadline is not called, others are."""
-        self.start("send", 1)
-        self.start("close", 1)
-        self.deadlines.stop("send", "idle")
-        self.clock.advance(1)
-        self.assertEqual(self.calls, [("close", 1)])
-
-    def test_stopAll(self):
-        """After all are stopped, nothing is left on the clock."""
-        self.start("send", 1)
-        self.start("close", 2)
-        self.deadlines.stopAll()
-        self.deadlines.stopAll()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_stopsAnother(self):
-        """One that expires may stop another that is due at the same time."""
-        self.deadlines.start("send", 1, self.deadlines.stopAll)
-        self.start("close", 1)
-        self.clock.advance(1)
-        self.assertEqual(self.calls, [])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_startsAgain(self):
-        """One that expires may start itself again."""
-        self.deadlines.start("ping", 1, lambda: self.start("ping", 1))
-        self.clock.pump([1, 1])
-        self.assertEqual(self.calls, [("ping", 2)])
 
 
 class KeepaliveTests(SynchronousTestCase):
@@ -95,14 +20,7 @@ class KeepaliveTests(SynchronousTestCase):
         """Make one that notes what it does."""
         self.clock = Clock()
         self.calls = Recorder()
-        return Keepalive(
-            self.clock,
-            Deadlines(self.clock),
-            Settings(**settings),
-            self.calls.ping,
-            self.calls.silenced,
-            self.calls.timedOut,
-        )
+        return Keepalive(Wheel(self.clock), Settings(**settings), self.calls)
 
     def test_nothing(self):
         """Without intervals and timeouts there is nothing on the clock."""
@@ -129,12 +47,19 @@ class KeepaliveTests(SynchronousTestCase):
         self.assertEqual(keepalive.roundTripTime, 0.25)
         self.assertFalse(keepalive.isOurs(payload))
 
-    def test_stop(self):
-        """Once stopped, nothing is left on the clock."""
+    def test_end(self):
+        """Once ended, nothing is left on the clock, or comes to it."""
         keepalive = self.make(idleTimeout=3, messageTimeout=3)
         keepalive.messageContinues(0)
-        keepalive.stop()
+        keepalive.end()
+        keepalive.messageContinues(1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_oneCall(self):
+        """However much it waits for, it is one call on the clock."""
+        keepalive = self.make(idleTimeout=3, messageTimeout=3)
+        keepalive.messageContinues(0)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
 
 
 class PingTests(AgentCase):

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from wsagent.build import describeBuild
 from wsagent.server import WebSocketServerFactory
 from wsagent.service import CannotStart, WebSocketService
 from wsagent.testing import connected
@@ -96,14 +97,19 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(len(self.reactor.tcpServers), 1)
 
     def test_log(self):
-        """The log says where it listens."""
+        """The log says which build runs, and where it listens."""
         with capturedLogs() as events:
             self.service.startService()
             self.endpoints[0].listening[0].callback(MemoryPort(8001))
             self.endpoints[1].listening[0].callback(MemoryPort(8002))
         lines = [event["log_format"].format(**event) for event in events]
         self.assertEqual(
-            lines, ["listening on 192.0.2.2:8001", "listening on 192.0.2.2:8002"]
+            lines,
+            [
+                f"build: {describeBuild()}",
+                "listening on 192.0.2.2:8001",
+                "listening on 192.0.2.2:8002",
+            ],
         )
 
     def test_cannotStart(self):

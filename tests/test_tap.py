@@ -147,6 +147,11 @@ class OptionsTests(SynchronousTestCase):
         self.assertIsNone(parsed().settings.compression)
         self.assertIsNotNone(parsed("--compress").settings.compression)
 
+    def test_noFastLane(self):
+        """C{--no-fast-lane} leaves sockets to Twisted."""
+        options = parsed("--no-fast-lane")
+        self.assertEqual(options.settings, Settings(hasFastLane=False))
+
     def test_wrong(self):
         """A wrong value is one line with the option, the value and what is allowed."""
         endpoint = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
@@ -259,6 +264,7 @@ class OptionsTests(SynchronousTestCase):
             "--app=",
             "--subprotocol=",
             "--origin=",
+            "--no-fast-lane Leave every socket to Twisted's own transport.",
         ):
             self.assertIn(said, text)
         for each in tap._SETTINGS:

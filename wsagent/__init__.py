@@ -1,9 +1,12 @@
 """WebSocket for Twisted: the public names."""
 
+from .broadcasting import broadcast
+from .build import isCompiled as __compiled__
 from .client import WebSocketClientEndpoint, WebSocketClientFactory, connect
 from .core.deflate import Compression
 from .core.errors import HandshakeError, ProxyRefused
 from .core.handshake import Request
+from .core.outgoing import PreparedMessage
 from .errors import (
     ClosedCleanly,
     ClosedUncleanly,
@@ -24,6 +27,7 @@ __all__ = [
     "Compression",
     "ConnectionRejected",
     "HandshakeError",
+    "PreparedMessage",
     "ProxyRefused",
     "ReconnectingService",
     "RedirectRefused",
@@ -35,5 +39,6 @@ __all__ = [
     "WebSocketProtocol",
     "WebSocketServerFactory",
     "WebSocketService",
+    "broadcast",
     "connect",
 ]

@@ -20,6 +20,7 @@ from .errors import ConnectionRejected, RedirectRefused
 from .opening import ClientOpening, Field, ask
 from .protocol import WebSocketProtocol
 from .proxies import Way
+from .timing import wheelOf
 from .urls import Location
 from .wire import Wire
 
@@ -162,8 +163,8 @@ class _Attempt(Generic[AgentT]):
             settings.headLimit,
             partial(self._makeAgent, location.url),
         )
-        clock = self._approach.reactor
-        wire = Wire(settings, clock, Role.CLIENT, opening, self._lost)
+        wheel = wheelOf(self._approach.reactor)
+        wire = Wire(settings, wheel, Role.CLIENT, opening, self._lost)
         wires = protocol.Factory.forProtocol(lambda: wire)
         wires.noisy = False
         connecting = self._approach.transportFor(location).connect(wires)

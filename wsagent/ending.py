@@ -17,6 +17,8 @@ class Ending:
     @ivar isClean: both Close frames have passed.
     """
 
+    __slots__ = ("_cause", "_hasFailed", "_told", "isClean")
+
     def __init__(self) -> None:
         """Nothing is known: the peer may just vanish."""
         self._told: tuple[int, str, Initiator] | None = None

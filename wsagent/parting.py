@@ -1,4 +1,4 @@
-"""The last of a transport: our FIN, the peer's, and a deadline for it."""
+"""The last of a connection: its reason, our FIN, the peer's, and a deadline."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import ISSLTransport
 
+from .ending import Ending
 from .interfaces import IWireTransport
-from .keepalive import Deadlines
+from .timing import Deadline, Wheel
 
 _MOST = 65_536
 """Octets that are read and dropped while we wait for the peer's FIN."""
 
 
-class Parting:
+class Parting(Ending):
     """
-    How one transport is left.
+    How one connection ends, and how its transport is left.
 
     To close with octets unread would send RST, and our last word be lost: so
     we send FIN, and wait for the peer's.
@@ -24,27 +25,35 @@ class Parting:
     @ivar hasBegun: our FIN is sent, or will be.
     """
 
-    def __init__(
-        self,
-        deadlines: Deadlines,
-        timeout: float,
-        abort: Callable[[], object],
-    ) -> None:
-        """
-        @param timeout: seconds that the peer has.
-        @param abort: called after that.
-        """
-        self._deadlines = deadlines
-        self._timeout = timeout
-        self._abort = abort
+    __slots__ = ("_deadline", "_dropped", "hasBegun", "isReadLost")
+
+    def __init__(self) -> None:
+        """The end is not near, but known to come."""
+        super().__init__()
+        self._deadline: Deadline | None = None
         self._dropped = 0
         self.isReadLost = False
         self.hasBegun = False
 
-    def awaitPeer(self) -> None:
-        """Give the peer some time, from the first call on."""
-        if not self._deadlines.isRunning("close"):
-            self._deadlines.start("close", self._timeout, self._abort)
+    def awaitPeer(
+        self,
+        wheel: Wheel,
+        timeout: float,
+        abort: Callable[[], object],
+    ) -> None:
+        """
+        Give the peer some time, from the first call on.
+
+        @param timeout: seconds that it has.
+        @param abort: called after that.
+        """
+        if self._deadline is None:
+            self._deadline = Deadline(wheel, abort, timeout)
+
+    def stop(self) -> None:
+        """Wait for the peer no longer."""
+        if self._deadline is not None:
+            self._deadline.stop()
 
     def begin(self, transport: IWireTransport, isPeerFirst: bool) -> None:
         """
@@ -53,7 +62,6 @@ class Parting:
         @param isPeerFirst: leave that to the peer, unless it has done so.
         """
         self.hasBegun = True
-        self.awaitPeer()
         if isPeerFirst and not self.isReadLost:
             return
         if (

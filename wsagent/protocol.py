@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from .conversation import Message
 from .core.handshake import Request, Response
+from .core.outgoing import PreparedMessage
 from .errors import ClosedCleanly
 from .settings import Settings
 from .wire import Wire
@@ -196,6 +197,10 @@ class WebSocketProtocol:
         @raise TypeError: C{data} are no octets.
         """
         self._wire.sendBytes(data, compress)
+
+    def sendPrepared(self, prepared: PreparedMessage) -> None:
+        """Send a message that other agents get too, and share the work."""
+        self._wire.sendPrepared(prepared)
 
     def sendFragment(self, data: str | bytes, isLast: bool = False) -> None:
         """

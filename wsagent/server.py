@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .access import isAllowedOrigin
+from .broadcasting import Broadcastable, spread
 from .core import codes, handshake
 from .core.codes import Role
 from .core.errors import HandshakeError
@@ -23,6 +24,7 @@ from .draining import Drain
 from .errors import RequestRejected
 from .protocol import Accept, Choice, WebSocketProtocol
 from .settings import Settings, withCompression
+from .timing import Wheel, wheelOf
 from .wire import Wire
 
 ProtocolFactory = Callable[[], WebSocketProtocol]
@@ -238,6 +240,9 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self.settings = settings or Settings()
         self.extensions = withCompression(extensions, self.settings)
         self._reactor = reactor
+        self._wheel: Wheel | None = None
+        # One for all wires.
+        self._lost = self._wireLost
         self._wires: set[Wire] = set()
         self._drains: list[Drain] = []
 
@@ -266,10 +271,10 @@ class WebSocketServerFactory(protocol.ServerFactory):
         """Make what Twisted calls the protocol, for one connection."""
         wire = Wire(
             self.settings,
-            self.reactor,
+            self._wheel or self._makeWheel(),
             Role.SERVER,
             ServerOpening(self),
-            self._wireLost,
+            self._lost,
         )
         self._wires.add(wire)
         return wire
@@ -297,6 +302,14 @@ class WebSocketServerFactory(protocol.ServerFactory):
         """Number the agents of this process."""
         return next(self._addresses)
 
+    def broadcast(
+        self,
+        message: Broadcastable,
+        compress: bool | None = None,
+    ) -> Deferred[None]:
+        """Send a message to all agents that are open: L{wsagent.broadcast}."""
+        return spread(list(self._wires), message, compress)
+
     def drain(self, code: int = codes.GOING_AWAY) -> Deferred[None]:
         """
         Close all connections; abort those that are left at C{drainTimeout}.
@@ -309,6 +322,11 @@ class WebSocketServerFactory(protocol.ServerFactory):
         drain = Drain(self.reactor, self._wires, code, self.settings.drainTimeout)
         self._drains.append(drain)
         return drain.finished
+
+    def _makeWheel(self) -> Wheel:
+        """Have all timers of ours on one wheel."""
+        self._wheel = wheelOf(self.reactor)
+        return self._wheel
 
     def _wireLost(self, wire: Wire) -> None:
         """Forget a connection."""

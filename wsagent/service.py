@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .addresses import describePeer
+from .build import describeBuild
 from .server import WebSocketServerFactory
 
 _log = Logger()
@@ -54,6 +55,7 @@ class WebSocketService(Service):
         @raise CannotStart: a port is not to be had.
         """
         super().privilegedStartService()
+        _log.info("build: {build}", build=describeBuild())
         self._isStarting = True
         for endpoint in self._endpoints:
             listening = endpoint.listen(self.factory)

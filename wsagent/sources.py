@@ -52,6 +52,8 @@ class FragmentSender:
 class Sources:
     """All that sends more on one connection, as soon as there is room."""
 
+    __slots__ = ("_call", "_failed", "_hasRoom", "_producer", "_senders", "_waiting")
+
     def __init__(
         self,
         hasRoom: Callable[[], bool],

@@ -76,7 +76,10 @@ class Options(usage.Options):
         "Serve WebSocket (RFC 6455).  Without --app, an echo that also speaks the "
         "subprotocols lws-mirror-protocol and dumb-increment-protocol."
     )
-    optFlags = [["compress", None, "Compress messages, with peers that can."]]  # noqa: RUF012
+    optFlags = [  # noqa: RUF012
+        ["compress", None, "Compress messages, with peers that can."],
+        ["no-fast-lane", None, "Leave every socket to Twisted's own transport."],
+    ]
     optParameters = [_row(setting) for setting in _SETTINGS]  # noqa: RUF012
 
     def __init__(self) -> None:
@@ -158,6 +161,8 @@ class Options(usage.Options):
         values: dict[str, object] = {}
         if self["compress"]:
             values["compression"] = Compression()
+        if self["no-fast-lane"]:
+            values["hasFastLane"] = False
         if self._origins:
             values["origins"] = tuple(self._origins)
         rules = {each.name: each.metadata["rule"] for each in fields(Settings)}

@@ -33,20 +33,24 @@ from .core import codes
 from .core.codes import Role
 from .core.errors import ProtocolError
 from .core.extensions import Codec
+from .core.outgoing import PreparedMessage
 from .delivery import Delivery
-from .ending import Ending
 from .errors import ClosedCleanly, ClosedUncleanly
 from .interfaces import Agent, IWireTransport, Opening
-from .keepalive import Deadlines, Keepalive
+from .keepalive import Keepalive
 from .parting import Parting
 from .sending import SendBuffer
 from .settings import Settings
 from .sockets.adoption import adopted
 from .sockets.transport import SegmentReceiver
 from .sources import FragmentSender, Sources
+from .timing import Deadline, Wheel
 
 # A class's own would put the instance, for good, into every event that is kept.
 _log = Logger()
+
+# One for all wires that have none of their own.
+_NO_SOURCES = Sources(lambda: False, lambda _: None, lambda _: None)
 
 
 class Wire(SegmentReceiver):
@@ -62,22 +66,22 @@ class Wire(SegmentReceiver):
     def __init__(
         self,
         settings: Settings,
-        clock: IReactorTime,
+        wheel: Wheel,
         role: Role,
         opening: Opening,
         lost: Callable[[Wire], object],
     ) -> None:
         """
+        @param wheel: what our timers run on.
         @param opening: makes the handshake, then calls L{open} or L{hangUp}.
         @param lost: called when the transport is gone.
         """
         self.settings = settings
         self.factory: Any = None
-        self._clock = clock
-        self._role = role
+        self._wheel = wheel
+        self._isClient = role is Role.CLIENT
         self._opening: Opening | None = opening
         self._lost = lost
-        self._deadlines = Deadlines(clock)
         self._agent: Agent | None = None
         self._connection: Delivery | None = None
         self._sendLimit = -1 if settings.sendLimit is None else settings.sendLimit
@@ -88,9 +92,13 @@ class Wire(SegmentReceiver):
         self._isReading = True
         self._inbox: Inbox | None = None
         self._isIdle = True
-        # How it ends.
-        self._ending = Ending()
-        self._parting = Parting(self._deadlines, settings.closeTimeout, self.abort)
+        # What broadcasts have not sent yet; it goes before anything else.
+        self._owed: tuple[PreparedMessage, ...] = ()
+        self._sources = _NO_SOURCES
+        # Of the opening handshake, and of what waits to be sent.
+        self._openDeadline: Deadline | None = None
+        self._sendDeadline: Deadline | None = None
+        self._parting: Parting | None = None
         self._isLost = False
 
     # What Twisted calls
@@ -105,7 +113,7 @@ class Wire(SegmentReceiver):
         opening = self._opening
         assert opening is not None
         timeout = self.settings.handshakeTimeout
-        self._deadlines.start("handshake", timeout, opening.giveUp)
+        self._openDeadline = Deadline(self._wheel, opening.giveUp, timeout)
         opening.connectionMade(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -117,12 +125,13 @@ class Wire(SegmentReceiver):
         elif self._opening is not None:
             self._opening.dataReceived(data)
         else:
-            self._parting.drop(self.transport, data)
+            self._ending().drop(self.transport, data)
 
     def readConnectionLost(self) -> None:
         """Take a FIN: send what waits, and be gone."""
-        self._parting.isReadLost = True
-        if self._connection is None or self._parting.hasBegun:
+        parting = self._ending()
+        parting.isReadLost = True
+        if self._connection is None or parting.hasBegun:
             self.transport.loseConnection()
         else:
             self._connection.abandon()
@@ -134,7 +143,7 @@ class Wire(SegmentReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the agent, or the opening."""
         self._isLost = True
-        self._deadlines.stopAll()
+        self._stopTimers()
         if self._opening is not None:
             self._opening.connectionLost(reason)
             self._opening = None
@@ -145,7 +154,7 @@ class Wire(SegmentReceiver):
 
     def _tellLoss(self, reason: Failure) -> None:
         """Tell the agent how it ended."""
-        failure = self._ending.failure(reason)
+        failure = self._ending().failure(reason)
         self._sources.stop(lambda: failure)
         if self._inbox is not None:
             self._inbox.end(failure)
@@ -185,8 +194,7 @@ class Wire(SegmentReceiver):
         @param codec: what the extension does that was agreed on.
         @param isSequential: messages wait for L{receive}.
         """
-        self._opening = None
-        self._deadlines.stop("handshake")
+        self._endOpening()
         if isinstance(self.transport.getPeer(), (IPv4Address, IPv6Address)):
             # A message is sent when it is sent.
             self.transport.setTcpNoDelay(True)
@@ -199,26 +207,17 @@ class Wire(SegmentReceiver):
         self._buffer = SendBuffer(self.transport, self, settings.sendHighWater)
         if isSequential:
             self._inbox = Inbox(settings.inboxLimit, self._setReading)
+        role = Role.CLIENT if self._isClient else Role.SERVER
         connection = self._connection = Delivery(
             agent,
             self._inbox,
             self._buffer,
             self,
-            self._role,
+            role,
             settings,
             codec,
         )
-        # Whose iterable it is that failed was told why.
-        failed = partial(self.fail, codes.INTERNAL_ERROR, "")
-        self._sources = Sources(self._hasRoom, connection.call, failed)
-        self._keepalive = Keepalive(
-            self._clock,
-            self._deadlines,
-            settings,
-            ping=self._pingAlive,
-            silenced=self.abort,
-            timedOut=self.close,
-        )
+        self._keepalive = Keepalive(self._wheel, settings, self)
         _log.info("{peer} connected, {how}", peer=str(self), how=openedAs)
         self._buffer.cork()
         connection.call(agent.negotiationFinished)
@@ -233,13 +232,13 @@ class Wire(SegmentReceiver):
 
         @param octets: the last word.
         """
-        self._opening = None
-        self._deadlines.stop("handshake")
+        self._endOpening()
         if octets:
             self.transport.write(octets)
         # The peer's FIN is still to be read.
         self.transport.resumeProducing()
-        self._parting.begin(self.transport, isPeerFirst=False)
+        self._awaitPeer()
+        self._ending().begin(self.transport, isPeerFirst=False)
 
     # What the agent, and the clock, call
 
@@ -268,7 +267,7 @@ class Wire(SegmentReceiver):
     def sendText(self, text: str, choice: bool | None) -> None:
         """Send a text message."""
         if self._connection is not None:
-            self._checkSending()
+            self._makeWay()
             self._connection.sendText(text, choice)
 
     def sendBytes(
@@ -278,27 +277,35 @@ class Wire(SegmentReceiver):
     ) -> None:
         """Send a bytes message."""
         if self._connection is not None:
-            self._checkSending()
+            self._makeWay()
             self._connection.sendBytes(data, choice)
+
+    def sendPrepared(self, prepared: PreparedMessage) -> None:
+        """Send a message that others get too."""
+        if self._connection is not None:
+            self._makeWay()
+            self._connection.sendPrepared(prepared)
 
     def sendFragment(self, data: str | bytes, isLast: bool) -> None:
         """Send a message in fragments."""
         if self._connection is not None:
-            self._checkSending()
+            self._makeWay()
             self._connection.sendFragment(data, isLast)
 
     def sendFragments(self, pieces: Iterable[str | bytes]) -> Deferred[None]:
         """Send a message in fragments, as there is room."""
         sender = FragmentSender(pieces, self.sendFragment)
         if self.isOpen:
-            self._sources.add(sender)
+            self._ownSources().add(sender)
         else:
-            sender.finished.errback(self._ending.failure())
+            sender.finished.errback(self._ending().failure())
         return sender.finished
 
     def ping(self, payload: bytes) -> None:
         """Send a ping."""
         if self._connection is not None:
+            if self._owed:
+                self.sendOwed()
             self._connection.ping(payload)
 
     def close(self, code: int = codes.NORMAL, reason: str = "") -> None:
@@ -308,15 +315,18 @@ class Wire(SegmentReceiver):
             if self._opening is not None:
                 self._opening.giveUp()
             return
+        if self._owed:
+            self.sendOwed()
         wasOpen = connection.isOpen
         connection.close(code, reason)
         if wasOpen and not (connection.isOpen or connection.isClosed):
-            self._ending.closed(code, reason)
-            self._keepalive.stop()
-            self._sources.stop(self._ending.failure)
+            parting = self._ending()
+            parting.closed(code, reason)
+            self._keepalive.end()
+            self._sources.stop(parting.failure)
             self._isPausedByAgent = False
             self._setReading()
-            self._buffer.notifyWhenEmpty(self._parting.awaitPeer)
+            self._buffer.notifyWhenEmpty(self._awaitPeer)
 
     def fail(self, code: int, reason: str, cause: BaseException | None = None) -> None:
         """Tell the peer that it is over, and hang up."""
@@ -327,15 +337,58 @@ class Wire(SegmentReceiver):
 
     def abort(self, reason: str = "aborted") -> None:
         """Be rid of the transport, at once."""
-        self._ending.aborted(reason)
+        self._ending().aborted(reason)
         if self._connection is not None:
             self._connection.abandon()
         elif self._opening is not None:
             opening, self._opening = self._opening, None
             opening.connectionLost(Failure(ConnectionAborted()))
-        self._deadlines.stopAll()
+        self._stopTimers()
         if not self._isLost:
             self.transport.abortConnection()
+
+    # What a broadcast calls
+
+    @property
+    def clock(self) -> IReactorTime:
+        """What tells the time."""
+        return self._wheel.clock
+
+    def owe(self, owed: tuple[PreparedMessage]) -> bool:
+        """
+        Have a message sent soon, before whatever else is sent from now on.
+
+        @param owed: the message; a tuple that others share.
+        @return: whether the caller has to see to L{sendOwed}: nothing was owed.
+        """
+        if self._connection is None or not self._connection.isOpen:
+            return False
+        wasOwed = bool(self._owed)
+        self._owed = self._owed + owed if wasOwed else owed
+        return not wasOwed
+
+    def sendOwed(self) -> int:
+        """
+        Send what is owed, whatever that leads to.
+
+        @return: octets of payload.
+        """
+        amount = 0
+        connection = cast(Delivery, self._connection)
+        hasCorked = len(self._owed) > 1 and self._buffer.cork()
+        while self._owed:
+            # What is called from here may send, and so come here.
+            prepared = self._owed[0]
+            self._owed = self._owed[1:]
+            amount += len(prepared.payload)
+            try:
+                self._checkSending()
+                connection.sendPrepared(prepared)
+            except BaseException:  # noqa: BLE001 - as Twisted's reactors do
+                self.agentFailed(Failure())
+        if hasCorked:
+            self._buffer.uncork()
+        return amount
 
     def receive(self) -> Deferred[Message]:
         """Take the next message."""
@@ -346,13 +399,13 @@ class Wire(SegmentReceiver):
     def waitForRoom(self) -> Deferred[None]:
         """Wait until the send buffer is not filled."""
         if self.isOpen:
-            return self._sources.waitForRoom()
-        return fail(self._ending.failure())
+            return self._ownSources().waitForRoom()
+        return fail(self._ending().failure())
 
     def attachProducer(self, producer: IPushProducer) -> None:
         """Pause a producer while much waits to be sent."""
         if self.isOpen:
-            self._sources.attach(producer)
+            self._ownSources().attach(producer)
         else:
             producer.stopProducing()
 
@@ -380,7 +433,7 @@ class Wire(SegmentReceiver):
 
     def closeReceived(self, code: int, reason: str) -> None:
         """Hang up: both Close frames have passed."""
-        self._ending.closeReceived(code, reason)
+        self._ending().closeReceived(code, reason)
         self._finish()
 
     def agentFailed(self, failure: Failure) -> None:
@@ -415,15 +468,26 @@ class Wire(SegmentReceiver):
         """Give up on a peer that takes nothing."""
         timeout = self.settings.sendTimeout
         if timeout is not None:
-            self._deadlines.start(
-                "send",
-                timeout,
-                lambda: self.abort(f"nothing sent for {timeout:g} s"),
-            )
+            self.sendProgressed()
+            reason = f"nothing sent for {timeout:g} s"
+            expired = partial(self.abort, reason)
+            self._sendDeadline = Deadline(self._wheel, expired, timeout)
 
     def sendProgressed(self) -> None:
         """Have patience again."""
-        self._deadlines.stop("send")
+        deadline, self._sendDeadline = self._sendDeadline, None
+        if deadline is not None:
+            deadline.stop()
+
+    # What the keepalive calls, beside L{abort} and L{close}
+
+    def keepAlive(self, payload: bytes) -> None:
+        """Send a ping of our own; save memory if nothing else went on."""
+        connection = cast(Delivery, self._connection)
+        if self._isIdle:
+            connection.rest()
+        self._isIdle = True
+        connection.ping(payload)
 
     # Within
 
@@ -454,6 +518,12 @@ class Wire(SegmentReceiver):
         self._isIdle = False
         if self._hasIdleTimeout:
             self._keepalive.messagePassed()
+
+    def _makeWay(self) -> None:
+        """Send what goes before a message, and see that there is room for it."""
+        if self._owed:
+            self.sendOwed()
+        self._checkSending()
 
     def _checkSending(self) -> None:
         """Note a message; give up on a peer that is too slow for one more."""
@@ -498,22 +568,14 @@ class Wire(SegmentReceiver):
 
     def _failed(self, code: int, reason: str, cause: BaseException | None) -> None:
         """Hang up on a peer that was told so."""
-        self._ending.failed(code, reason, cause)
-        self._parting.awaitPeer()
+        self._ending().failed(code, reason, cause)
+        self._awaitPeer()
         self._finish()
-
-    def _pingAlive(self, payload: bytes) -> None:
-        """Send a ping of our own; save memory if nothing else went on."""
-        connection = cast(Delivery, self._connection)
-        if self._isIdle:
-            connection.rest()
-        self._isIdle = True
-        connection.ping(payload)
 
     def _finish(self) -> None:
         """Send what waits, then hang up."""
-        self._keepalive.stop()
-        self._sources.stop(self._ending.failure)
+        self._keepalive.end()
+        self._sources.stop(self._ending().failure)
         if not self._isReading:
             # The peer's FIN is still to be read.
             self._isReading = True
@@ -523,10 +585,46 @@ class Wire(SegmentReceiver):
     def _part(self) -> None:
         """Hang up."""
         self._buffer.release()
-        self._deadlines.stop("send")
+        self.sendProgressed()
+        self._awaitPeer()
+        parting = self._ending()
         # 7.1.1: after a closing handshake the server is the first to do so.
-        isPeerFirst = self._role is Role.CLIENT and self._ending.isClean
-        self._parting.begin(self.transport, isPeerFirst)
+        parting.begin(self.transport, self._isClient and parting.isClean)
+
+    def _ending(self) -> Parting:
+        """Find how we end, from the first word of it on."""
+        if self._parting is None:
+            self._parting = Parting()
+        return self._parting
+
+    def _awaitPeer(self) -> None:
+        """Give the peer some time to go, from the first call on."""
+        timeout = self.settings.closeTimeout
+        self._ending().awaitPeer(self._wheel, timeout, self.abort)
+
+    def _ownSources(self) -> Sources:
+        """Find what sends more when there is room, or make it."""
+        if self._sources is _NO_SOURCES:
+            # Whose iterable it is that failed was told why.
+            failed = partial(self.fail, codes.INTERNAL_ERROR, "")
+            call = cast(Delivery, self._connection).call
+            self._sources = Sources(self._hasRoom, call, failed)
+        return self._sources
+
+    def _endOpening(self) -> None:
+        """Be done with the opening handshake."""
+        self._opening = None
+        deadline, self._openDeadline = self._openDeadline, None
+        if deadline is not None:
+            deadline.stop()
+
+    def _stopTimers(self) -> None:
+        """Wait for nothing."""
+        for timer in (self._openDeadline, self._sendDeadline, self._parting):
+            if timer is not None:
+                timer.stop()
+        if self._connection is not None:
+            self._keepalive.end()
 
 
 # A compiled class takes no decorator.

@@ -159,7 +159,7 @@ class ConnectionTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make what clients write predictable."""
-        self.patch(masking, "newKey", lambda: KEY)
+        self.patch(masking, "_pool", [KEY] * 10_000)
 
     def ours(
         self, role: Role, opcode: int, payload: bytes = b"", fin: int = 1
@@ -914,8 +914,8 @@ class SendingTests(ConnectionTestCase):
 
     def test_freshKeys(self) -> None:
         """C27: each frame that a client sends has a key of its own."""
-        keys = iter([b"key1", b"key2", b"key3", b"key4"])
-        self.patch(masking, "newKey", lambda: next(keys))
+        keys = [b"key4", b"key3", b"key2", b"key1"]
+        self.patch(masking, "_pool", keys)
         side = Side(Role.CLIENT)
         side.connection.sendText("a")
         side.connection.sendFragment("a")
@@ -923,6 +923,24 @@ class SendingTests(ConnectionTestCase):
         side.connection.close()
         found = [octets[2:6] for octets in side.written]
         self.assertEqual(found, [b"key1", b"key2", b"key3", b"key4"])
+
+    def test_large(self) -> None:
+        """A server hands a large payload over as it is, behind its header."""
+        for length in (16_383, 16_384, 70_000):
+            with row(length):
+                written: list[tuple[bytes, ...]] = []
+                connection = Connection(
+                    Recorder(),
+                    lambda *octets, to=written: to.append(octets),
+                    Role.SERVER,
+                    UNLIMITED,
+                )
+                payload = bytes(length)
+                connection.sendBytes(payload)
+                (octets,) = written
+                self.assertEqual(b"".join(octets), frame(BINARY, payload))
+                self.assertEqual(len(octets), 1 if length < 16_384 else 2)
+                self.assertEqual(octets[-1] is payload, length >= 16_384)
 
     def test_mutableOctets(self) -> None:
         """What the application changes later is sent as it was."""
@@ -1254,6 +1272,9 @@ class Reversing:
             return None
         self.encoded += 1
         return payload[::-1]
+
+    def encodesBy(self) -> None:
+        """Count each message."""
 
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:
         """Give nothing before the end."""

@@ -48,6 +48,10 @@ class ReversingCodec:
         isChosen = len(payload) >= self.least if choice is None else choice
         return payload[::-1] if isChosen else None
 
+    def encodesBy(self) -> int:
+        """Name what decides."""
+        return self.least
+
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:
         """Reverse, as soon as all is there."""
         self.received += data

@@ -49,6 +49,64 @@ class MaskingTests(SynchronousTestCase):
             with row(key):
                 self.assertRaises(ValueError, masking.applyMask, b"payload", key)
 
+    def test_payloadAt(self) -> None:
+        """A payload is taken from anywhere in a segment, with its key or without."""
+        for start in range(4, 12):
+            for length in LENGTHS:
+                with row((start, length)):
+                    payload = bytes(i * 5 % 256 for i in range(length))
+                    before = b"#" * (start - 4) + KEY
+                    data = before + masked(payload, KEY) + b"behind"
+                    found = masking.payloadAt(data, start, start + length, True)
+                    self.assertEqual(found, payload)
+                    data = before + payload + b"behind"
+                    found = masking.payloadAt(data, start, start + length, False)
+                    self.assertEqual(found, payload)
+
+    def test_joined(self) -> None:
+        """A frame is its header, its key, and its payload, masked."""
+        for length in LENGTHS:
+            with row(length):
+                payload = bytes(i * 3 % 256 for i in range(length))
+                self.assertEqual(
+                    masking.joined(b"head", payload, b""), b"head" + payload
+                )
+                self.assertEqual(
+                    masking.joined(b"head", payload, KEY),
+                    b"head" + KEY + masked(payload, KEY),
+                )
+
+    def test_encoded(self) -> None:
+        """Text is encoded, also that of a subclass; nothing else is."""
+        for text in (
+            "",
+            "a",
+            "h\u00e9llo",
+            "\u20ac\U0001f600",
+            type("T", (str,), {})("t"),
+        ):
+            with row(text):
+                found = masking.encoded(text)
+                self.assertEqual((found, type(found)), (text.encode(), bytes))
+        for value in (b"octets", None, 5):
+            with row(value):
+                self.assertRaises(TypeError, masking.encoded, value)
+        self.assertRaises(ValueError, masking.encoded, "\ud800")
+
+    def test_gathering(self) -> None:
+        """Octets that come in pieces are put together, masked and not."""
+        for size in (1, 3, 1000, 70_000):
+            with row(size):
+                gathering = masking.Gathering()
+                expected = b""
+                for number in range(5):
+                    part = bytes((i + number) % 256 for i in range(size))
+                    key = KEY if number % 2 else b""
+                    data = masked(part, key) + b"behind"
+                    gathering.append(data, size, key, 4 * size)
+                    expected += part
+                    self.assertEqual(gathering.octets(), expected)
+
     def test_newKey(self) -> None:
         """Keys have 4 octets from the system's own source, each used once."""
         drawn = bytearray()

@@ -47,6 +47,10 @@ class Doubling:
         """Send it plain."""
         return None
 
+    def encodesBy(self) -> str:
+        """Name what decides."""
+        return "nothing"
+
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:
         """Double each octet."""
         self.calls.append((data, isLast, limit))
@@ -94,7 +98,7 @@ class Reading:
         length = sum(map(len, pieces))
         self.reader.frameReceived(opcode, fin, length, first)
         for piece in filter(None, others):
-            self.reader.payloadReceived(piece)
+            self.reader.sliceReceived(piece + b"behind", len(piece), b"")
 
     def handOver(self) -> None:
         """Replace the reader by one of its state."""

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import gc
+from functools import partialmethod
 
 import pytest
 import pytest_twisted
 from twisted.logger import globalLogPublisher
 
+from wsagent import Settings
+
+from . import process
 from .certificates import selfSigned
 from .dialled import Dialled
 from .inside import Listening, pause
 from .process import LOCAL, Server
+
+
+@pytest.fixture(autouse=True, scope="module")
+def transport(request):
+    """Turn the fast lane off, if C{--transport} says so."""
+    if request.config.getoption("transport") == "lane":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patches:
+        without = partialmethod(Settings.__init__, hasFastLane=False)
+        patches.setattr(Settings, "__init__", without)
+        patches.setattr(process, "OPTIONS", ["--no-fast-lane"])
+        yield
 
 
 @pytest.fixture

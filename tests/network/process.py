@@ -16,6 +16,8 @@ from .client import PATIENCE
 
 PROGRAMS = Path(sys.executable).parent
 LOCAL = "tcp:0:interface=127.0.0.1"
+OPTIONS: list[str] = []
+"""What C{twistd wsagent} is told besides what a test tells it."""
 
 
 def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -63,6 +65,9 @@ class Server:
         """
         if not command or command[0].startswith("-"):
             command = ("twistd", "-n", "wsagent", *command)
+        if "wsagent" in command:
+            place = command.index("wsagent") + 1
+            command = (*command[:place], *OPTIONS, *command[place:])
         program, *arguments = command
         handle, name = tempfile.mkstemp(".log", "server", folder)
         self._log = Path(name)

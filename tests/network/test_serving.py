@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from wsagent.build import describeBuild
+
 from .client import FIN, Client, dial, dialTLS, dialUnix, readAll, request
 from .process import LOCAL, end, run, waitUntil
 
@@ -82,13 +84,14 @@ def test_untoldSubprotocol(demo):
 
 
 def test_log(demo):
-    """The log says where it listens, who came, as which agent, and the end."""
+    """The log says which build it is, where it listens, who came, and the end."""
     with Client(dial(demo.port)) as client:
         host, port = client.socket.getsockname()
         client.close(1000)
         client.receiveClose()
     peer = f"{host}:{port}"
     waitUntil(lambda: f"{peer} closed 1000 by peer\n" in demo.log, "the end")
+    assert f"build: {describeBuild()}\n" in demo.log
     assert f"listening on 127.0.0.1:{demo.port}\n" in demo.log
     assert re.search(peer + r" connected, agent :[0-9a-f]{8}\n", demo.log)
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 
 import pytest
@@ -14,7 +15,7 @@ from wsagent.core.codes import Role
 from wsagent.core.connection import Connection, Limits
 from wsagent.testing import Recorder
 
-from .client import FIN, Client, dial, readAll, request, reset
+from .client import FIN, PATIENCE, Client, dial, readAll, request, reset
 from .inside import Agent, Echo, inThread, pause, until
 
 
@@ -562,12 +563,16 @@ async def test_overrun(listen):
         def textMessageReceived(self, message):
             for _ in range(1000):
                 self.sendBytesMessage(bytes(65_536))
+            isSent.set()
 
+    # Who reads as fast as we send is not overrun.
+    isSent = threading.Event()
     server = await listen(Flood)
 
     def script():
         with Client(dial(server.port)) as client:
             client.sendText("go")
+            assert isSent.wait(PATIENCE)
             received = 0
             while (call := client.receive())[0] == "bytesReceived":
                 received += 1

@@ -1,8 +1,9 @@
 cimport cython
 
 from . cimport codes, masking
-from .framing cimport frameHeader
+from .framing cimport headerStart
 from .messages cimport MessageReader
+from .outgoing cimport PreparedMessage, bytesOctets
 
 
 cdef int _NO_MESSAGE
@@ -25,6 +26,10 @@ cdef class Connection(MessageReader):
     cpdef transmit(self, bytes data, bytes payload=*)
     cpdef sendText(self, text, choice=*)
     cpdef sendBytes(self, data, choice=*)
+
+    @cython.locals(frame=bytes)
+    cpdef sendPrepared(self, PreparedMessage prepared)
+
     cpdef sendFragment(self, data, bint isLast=*)
     cpdef ping(self, payload=*)
     cpdef close(self, int code=*, str reason=*)
@@ -32,14 +37,14 @@ cdef class Connection(MessageReader):
     cpdef abandon(self)
     cdef _finish(self, lastWord=*)
 
-    @cython.locals(encoded=bytes, frame=bytes)
+    @cython.locals(encoded=bytes)
     cdef _sendMessage(self, int opcode, bytes payload, choice)
+
+    cdef bint _mustHold(self)
+    cdef _hold(self, bytes frame)
 
     cdef _forgetHeld(self)
     cdef _send(self, int opcode, bytes payload, bint fin=*)
 
-    @cython.locals(key=bytes)
+    @cython.locals(header=bytes, key=bytes)
     cdef bytes _frame(self, int opcode, bytes payload, bint fin)
-
-
-cdef bytes _octets(data)

@@ -15,8 +15,9 @@ from . import codes, masking
 from .codes import Role
 from .errors import InvalidPayload, ProtocolError
 from .extensions import Codec
-from .framing import frameHeader
+from .framing import headerStart
 from .messages import Limits, MessageReader, MessagesState
+from .outgoing import PreparedMessage, bytesOctets
 
 _NO_MESSAGE = 0
 _LARGE = 16_384
@@ -245,7 +246,19 @@ class Connection(MessageReader):
         @param choice: as in L{sendText}.
         @raise TypeError: C{data} are no octets.
         """
-        self._sendMessage(codes.BINARY, _octets(data), choice)
+        self._sendMessage(codes.BINARY, bytesOctets(data), choice)
+
+    def sendPrepared(self, prepared: PreparedMessage) -> None:
+        """Send a message that others get too; dropped unless open."""
+        if self._isClient:
+            # 5.3: each frame has a fresh masking key.
+            self._sendMessage(prepared.opcode, prepared.payload, prepared.choice)
+        elif self.isOpen:
+            frame = prepared.frame(self._codec)
+            if self._mustHold():
+                self._hold(frame)
+            else:
+                self.transmit(frame)
 
     def sendFragment(
         self,
@@ -263,7 +276,7 @@ class Connection(MessageReader):
         if isinstance(data, str):
             opcode, payload = codes.TEXT, masking.encoded(data)
         else:
-            opcode, payload = codes.BINARY, _octets(data)
+            opcode, payload = codes.BINARY, bytesOctets(data)
         if self._sendingOpcode not in (_NO_MESSAGE, opcode):
             raise TypeError("a message's fragments are all str or all octets")
         if not self.isOpen:
@@ -290,7 +303,7 @@ class Connection(MessageReader):
         @raise TypeError: C{payload} are no octets.
         @raise ValueError: C{payload} is longer.
         """
-        payload = _octets(payload)
+        payload = bytesOctets(payload)
         if len(payload) > codes.CONTROL_LIMIT:
             raise ValueError(f"{len(payload)} octets, limit {codes.CONTROL_LIMIT}")
         if self.isOpen:
@@ -350,14 +363,21 @@ class Connection(MessageReader):
             encoded = self._codec.encode(payload, choice)
             if encoded is not None:
                 opcode, payload = opcode | self._rsv, encoded
-        if self._sendingOpcode != _NO_MESSAGE or self.heldAmount:
-            frame = self._frame(opcode, payload, fin=True)
-            if not self._held:
-                self._held = deque()
-            self._held.append(frame)
-            self.heldAmount += len(frame)
+        if self._mustHold():
+            self._hold(self._frame(opcode, payload, fin=True))
         else:
             self._send(opcode, payload)
+
+    def _mustHold(self) -> bool:
+        """Ask whether a message that is sent in fragments comes before others."""
+        return self._sendingOpcode != _NO_MESSAGE or self.heldAmount > 0
+
+    def _hold(self, frame: bytes) -> None:
+        """Keep a frame until those before it are sent."""
+        if not self._held:
+            self._held = deque()
+        self._held.append(frame)
+        self.heldAmount += len(frame)
 
     def _forgetHeld(self) -> None:
         """Forget the messages that wait for another one's end."""
@@ -367,14 +387,15 @@ class Connection(MessageReader):
     def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
         """Send a frame."""
         if len(payload) >= _LARGE and not self._isClient:
-            self.transmit(frameHeader(opcode, len(payload), fin, b""), payload)
+            self.transmit(headerStart(opcode, len(payload), fin, False), payload)
         else:
             self.transmit(self._frame(opcode, payload, fin))
 
     def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         """Write a frame; a client's with a fresh masking key (section 5.3)."""
+        header = headerStart(opcode, len(payload), fin, self._isClient)
         key = masking.newKey() if self._isClient else b""
-        return masking.joined(frameHeader(opcode, len(payload), fin, key), payload, key)
+        return masking.joined(header, payload, key)
 
 
 def renderClose(code: int, reason: str) -> bytes:
@@ -405,12 +426,3 @@ def _readClose(payload: bytes) -> tuple[int, str]:
         return code, payload[2:].decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidPayload(f"reason is not UTF-8: {error.reason}") from None
-
-
-def _octets(data: bytes | bytearray | memoryview) -> bytes:
-    """Freeze what must be octets."""
-    if isinstance(data, bytes):
-        return data
-    if not isinstance(data, (bytearray, memoryview)):
-        raise TypeError(f"data are {type(data).__name__}, needed bytes")
-    return bytes(data)

@@ -242,6 +242,13 @@ class Deflater:
         """Go on where another one's L{state} was taken."""
         self._window = state
 
+    def basis(self) -> tuple[int, int, int] | None:
+        """Give what alone decides what comes of a message, unless more does."""
+        if self._hasTakeover:
+            return None
+        settings = self._compression
+        return settings.level, settings.memoryLevel, self._windowBits
+
     def deflate(self, payload: bytes) -> bytes:
         """
         Compress a message.

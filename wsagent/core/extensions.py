@@ -9,7 +9,7 @@ and mark them with a reserved bit.  Without one, nothing here is called.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from .errors import HandshakeError
@@ -34,6 +34,14 @@ class Codec(Protocol):
 
         @param choice: the application's: to encode or not; C{None} is the codec's.
         @return: C{None} to send it as it is.
+        """
+
+    def encodesBy(self) -> Hashable | None:
+        """
+        Tell what alone decides how a message is encoded.
+
+        @return: equal for codecs that encode alike; C{None} if earlier
+            messages matter too.
         """
 
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:

@@ -4,6 +4,7 @@ from . cimport codes, masking
 
 
 cdef tuple _SHORT_HEADERS
+cdef unsigned long long _LARGEST
 
 
 cdef class FrameReader:
@@ -51,11 +52,15 @@ cdef class FrameReader:
     cdef _refuse(self, int first, int second)
 
 
+@cython.locals(length="unsigned long long", octet="unsigned char")
 cdef long long _extendedLength(bytes octets) except -1
 
 
-@cython.locals(first="unsigned int", second="unsigned int")
 cpdef bytes frameHeader(int opcode, long long length, bint fin, bytes key)
+
+
+@cython.locals(first="unsigned int", second="unsigned int")
+cpdef bytes headerStart(int opcode, long long length, bint fin, bint isMasked)
 
 
 @cython.locals(turn=int)

@@ -18,9 +18,11 @@ from .errors import ProtocolError
 _NO_KEY = b""
 _FIRST = frozenset((codes.TEXT, codes.BINARY))
 _LARGEST = 0x7FFFFFFFFFFFFFFF
-# By first octet and length: the headers of unmasked, unfragmented, short frames.
+# By first and second octet: the headers of frames that are whole messages, and short.
 _SHORT_HEADERS = tuple(
-    tuple(bytes((first, length)) for length in range(126)) if first >= 0x80 else ()
+    tuple(bytes((first, second)) for second in range(256))
+    if first in (0x81, 0x82, 0x8A, 0xC1, 0xC2)
+    else ()
     for first in range(256)
 )
 
@@ -196,12 +198,9 @@ class FrameReader:
             if first & codes.CONTROL and end - start < length:
                 break
             stop = end if length > end - start else start + length
-            if isMasked:
-                payload = masking.unmaskedSlice(data, start, stop)
-                if length > end - start:
-                    self._key = _rotated(data[start - 4 : start], stop - start)
-            else:
-                payload = data[start:stop]
+            payload = masking.payloadAt(data, start, stop, isMasked)
+            if isMasked and length > end - start:
+                self._key = _rotated(data[start - 4 : start], stop - start)
             # Believed only as far as it has come.
             self._remaining = length - (stop - start)
             offset = stop
@@ -263,7 +262,9 @@ def _extendedLength(octets: bytes) -> int:
 
     @param octets: 2 or 8.
     """
-    length = int.from_bytes(octets, "big")
+    length = 0
+    for octet in octets:
+        length = length << 8 | octet
     if length > _LARGEST:
         raise ProtocolError(f"{length} octets, limit {_LARGEST}")
     if length < 126 or (len(octets) == 8 and length <= 0xFFFF):
@@ -281,16 +282,22 @@ def frameHeader(opcode: int, length: int, fin: bool, key: bytes) -> bytes:
     @return: 2 to 14 octets.
     @see: RFC 6455 section 5.2.
     """
+    return headerStart(opcode, length, fin, bool(key)) + key
+
+
+def headerStart(opcode: int, length: int, fin: bool, isMasked: bool) -> bytes:
+    """Write a frame header as L{frameHeader} does, up to where the key follows."""
     first = opcode | 0x80 if fin else opcode
-    if length < 126 and fin and not key:
-        return _SHORT_HEADERS[first][length]
-    second = 0x80 if key else 0
+    second = 0x80 if isMasked else 0
     if length < 126:
-        return (first << 8 | second | length).to_bytes(2, "big") + key
+        second |= length
+        if _SHORT_HEADERS[first]:
+            return _SHORT_HEADERS[first][second]
+        return bytes((first, second))
     if length <= 0xFFFF:
         second |= 126
-        return (first << 24 | second << 16 | length).to_bytes(4, "big") + key
-    return bytes((first, second | 127)) + length.to_bytes(8, "big") + key
+        return (first << 24 | second << 16 | length).to_bytes(4, "big")
+    return bytes((first, second | 127)) + length.to_bytes(8, "big")
 
 
 def _rotated(key: bytes, octets: int) -> bytes:

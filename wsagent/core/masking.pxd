@@ -1,5 +1,8 @@
 cpdef bytes applyMask(bytes payload, bytes key)
-cpdef bytes unmaskedSlice(bytes data, Py_ssize_t start, Py_ssize_t stop)
+cpdef bytes newKey()
+cpdef bytes payloadAt(
+    bytes data, Py_ssize_t start, Py_ssize_t stop, bint isMasked
+)
 cpdef bytes joined(bytes header, bytes payload, bytes key)
 cpdef bytes encoded(text)
 

@@ -37,22 +37,25 @@ def applyMask(payload: bytes, key: bytes) -> bytes:
     return masked.to_bytes(length, "little")
 
 
-def unmaskedSlice(data: bytes, start: int, stop: int) -> bytes:
+def payloadAt(data: bytes, start: int, stop: int, isMasked: bool) -> bytes:
     """
-    Unmask a payload where it stands in a segment, right after its key.
+    Take a payload out of a segment.
 
+    @param isMasked: with the key that stands right before it.
     @return: what C{data[start:stop]} is without its mask.
     """
-    return applyMask(data[start:stop], data[start - 4 : start])
+    payload = data[start:stop]
+    return applyMask(payload, data[start - 4 : start]) if isMasked else payload
 
 
 def joined(header: bytes, payload: bytes, key: bytes) -> bytes:
     """
     Put a frame together, in one go.
 
+    @param header: without the key.
     @param key: what to mask the payload with, or empty.
     """
-    return header + (applyMask(payload, key) if key else payload)
+    return header + key + (applyMask(payload, key) if key else payload)
 
 
 def encoded(text: str) -> bytes:

@@ -42,12 +42,15 @@ cpdef bytes applyMask(bytes payload, bytes key):
     return _masked(payload, len(payload), key)
 
 
-cpdef bytes unmaskedSlice(bytes data, Py_ssize_t start, Py_ssize_t stop):
-    """Unmask a payload where it stands in a segment, right after its key."""
-    cdef const unsigned char *octets = data
-    if not 4 <= start <= stop <= len(data):
+cpdef bytes payloadAt(bytes data, Py_ssize_t start, Py_ssize_t stop, bint isMasked):
+    """Take a payload out of a segment."""
+    cdef const char *octets = data
+    if not (4 if isMasked else 0) <= start <= stop <= len(data):
         raise IndexError(f"{start}:{stop} of {len(data)} octets")
-    return _masked(octets + start, stop - start, octets + start - 4)
+    if not isMasked:
+        return PyBytes_FromStringAndSize(octets + start, stop - start)
+    cdef const unsigned char *payload = <const unsigned char *>octets + start
+    return _masked(payload, stop - start, payload - 4)
 
 
 cpdef bytes joined(bytes header, bytes payload, bytes key):
@@ -56,11 +59,12 @@ cpdef bytes joined(bytes header, bytes payload, bytes key):
     cdef Py_ssize_t length = len(payload)
     if len(key) not in (0, 4):
         raise ValueError(f"{len(key)} octets of masking key, needed 4")
-    frame = PyBytes_FromStringAndSize(NULL, start + length)
+    frame = PyBytes_FromStringAndSize(NULL, start + len(key) + length)
     cdef unsigned char *octets = frame
     memcpy(octets, <const unsigned char *>header, start)
     if key:
-        wsagent_mask(octets + start, payload, length, key)
+        memcpy(octets + start, <const unsigned char *>key, 4)
+        wsagent_mask(octets + start + 4, payload, length, key)
     else:
         memcpy(octets + start, <const unsigned char *>payload, length)
     return frame
@@ -107,7 +111,7 @@ cdef class Gathering:
         return self._octets[: self._length]
 
 
-def newKey():
+cpdef bytes newKey():
     """Make a masking key that no observer can guess, and that is used once."""
     try:
         return _pool.pop()

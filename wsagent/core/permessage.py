@@ -57,6 +57,11 @@ class DeflateCodec:
             return None
         return self._deflater.deflate(payload)
 
+    def encodesBy(self) -> tuple[object, ...] | None:
+        """Name the settings, unless we refer to earlier messages."""
+        basis = self._deflater.basis()
+        return None if basis is None else (NAME, self._threshold, *basis)
+
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:
         """Inflate."""
         return self._inflater.inflate(data, isLast, limit)
