@@ -275,7 +275,7 @@ class ReadmeTests(DocumentCase):
                     hasPrinted.append(self._try(name, value))
         self.assertEqual(
             [line for line in hasPrinted if line],
-            ["echo", "passed", "echo", "hello\n", "hello\n"],
+            ["echo", "passed", "chat", "echo", "hello\n", "hello\n"],
         )
         self.assertEqual(len(self.reactor.tcpServers), 1)
 
@@ -287,6 +287,11 @@ class ReadmeTests(DocumentCase):
             peer.sendBytesMessage(b"\xff")
             self.assertEqual(peer.received, ["héllo", b"\xff"])
             return "echo"
+        if name == "Chat":
+            peers = [connected(value), connected(value)]
+            peers[0].sendTextMessage("héllo")
+            self.assertEqual([peer.received for peer in peers], [["héllo"]] * 2)
+            return "chat"
         if name == "EchoTests":
             result = unittest.TestResult()
             unittest.TestLoader().loadTestsFromTestCase(value).run(result)

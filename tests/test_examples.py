@@ -26,7 +26,10 @@ class ExampleTests(SynchronousTestCase):
 
     def test_allAreTested(self):
         """No example is without a test here."""
-        tested = {"echo.py", "test_echo.py", "counter.py", "chat.py", "server.tac"}
+        tested = {
+            *("echo.py", "test_echo.py", "counter.py", "chat.py", "ticker.py"),
+            "server.tac",
+        }
         found = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
         self.assertEqual(found, tested)
 
@@ -88,6 +91,21 @@ class ExampleTests(SynchronousTestCase):
             self.assertEqual(
                 connected(makeFactory(Clock()), request=request).status, 400
             )
+
+    def test_ticker(self):
+        """The ticker tells everyone the same number, once a second, while it is on."""
+        clock = Clock()
+        factory = run_path(str(EXAMPLES / "ticker.py"))["Ticker"](clock)
+        ann, bob = connected(factory), connected(factory)
+        factory.doStart()
+        clock.advance(1)
+        bob.sendTextMessage("hello")
+        clock.advance(1)
+        factory.doStop()
+        clock.advance(9)
+        self.assertEqual(ann.received, ["1", "2", "3"])
+        self.assertEqual(bob.received, ["1", "2"])
+        self.assertEqual(bob.closed, (1008, "nobody listens"))
 
     def test_tac(self):
         """The C{.tac} file makes an application with the service."""

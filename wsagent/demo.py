@@ -12,6 +12,7 @@ from collections.abc import Callable
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from .broadcasting import broadcast
 from .protocol import WebSocketProtocol
 
 INTERVAL = 0.1
@@ -43,8 +44,7 @@ class Mirror(WebSocketProtocol):
 
     def textMessageReceived(self, message: str) -> None:
         """Pass it on, to the sender too."""
-        for agent in tuple(self._agents):
-            agent.sendTextMessage(message)
+        broadcast(self._agents, message)
 
     def connectionLost(self, reason: Failure) -> None:
         """Leave."""

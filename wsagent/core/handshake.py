@@ -39,26 +39,50 @@ _OWN_FIELDS: Final = _FRAMING_FIELDS | {"host", "upgrade"}
 
 @dataclass(frozen=True)
 class Request:
-    """A client's request for a WebSocket."""
+    """
+    A client's request for a WebSocket.
+
+    Who serves many clients keeps one for each: what can be read again is.
+    """
+
+    __slots__ = ("headers", "peer", "target")
 
     target: str
     """As it came: a path with its query, or a whole URL."""
-    path: str
-    """The target's path, percent-encoded as it came; at least C{"/"}."""
-    query: str
-    """What follows the C{?} in the target, as it came; else empty."""
-    host: str
-    """The host, with its port if one was named."""
-    origin: str | None
-    """The page that a browser opened the connection from, or C{None}."""
     headers: Headers
     """All fields."""
-    offeredSubprotocols: tuple[str, ...]
-    """In order of the client's preference."""
-    key: bytes
-    """The nonce that the response has to answer."""
-    peer: object = None
+    peer: object
     """The address of who asks, an C{IAddress} under Twisted."""
+
+    @property
+    def path(self) -> str:
+        """The target's path, percent-encoded as it came; at least C{"/"}."""
+        return _splitTarget(self.target)[1] or "/"
+
+    @property
+    def query(self) -> str:
+        """What follows the C{?} in the target, as it came; else empty."""
+        return _splitTarget(self.target)[2] or ""
+
+    @property
+    def host(self) -> str:
+        """The host, with its port if one was named."""
+        return _splitTarget(self.target)[0] or _readHost(self.headers)
+
+    @property
+    def origin(self) -> str | None:
+        """The page that a browser opened the connection from, or C{None}."""
+        return _readOrigin(self.headers)
+
+    @property
+    def offeredSubprotocols(self) -> tuple[str, ...]:
+        """In order of the client's preference."""
+        return _readSubprotocols(self.headers)
+
+    @property
+    def key(self) -> bytes:
+        """The nonce that the response has to answer."""
+        return _readKey(self.headers)
 
 
 @dataclass(frozen=True)
@@ -101,30 +125,26 @@ def readRequest(start: RequestLine, headers: Headers, peer: object = None) -> Re
     """
     _refuseBody(headers)
     _demandAscii(headers)
-    target, authority, path, query = _readTarget(start.target)
-    host = (headers.single("host") or b"").decode("ascii")
-    _demandAuthority(host)
+    target = start.target.decode("ascii")
+    authority, path, _ = _splitTarget(target)
+    if authority is not None:
+        _demandAuthority(authority)
+    elif not path:
+        raise HandshakeError("the target is neither a path nor a URL")
+    _demandAuthority(_readHost(headers))
     if start.method != b"GET":
         raise MethodNotAllowed("method is not GET")
     _demandUpgrade(headers)
     if headers.all("sec-websocket-version") != [codes.VERSION]:
         raise UpgradeRequired("Sec-WebSocket-Version is not 13")
-    key = headers.single("sec-websocket-key") or b""
-    if not _key.fullmatch(key):
+    if not _key.fullmatch(_readKey(headers)):
         raise HandshakeError("Sec-WebSocket-Key is not 16 octets in base64")
     if "sec-websocket-extensions" in headers:
         heads.parameterLists(headers.get("sec-websocket-extensions") or b"")
-    return Request(
-        target=target,
-        path=path,
-        query=query,
-        host=authority or host,
-        origin=_readOrigin(headers),
-        headers=headers,
-        offeredSubprotocols=_readSubprotocols(headers),
-        key=key,
-        peer=peer,
-    )
+    # What is read again when it is asked for has to be right.
+    _readOrigin(headers)
+    _readSubprotocols(headers)
+    return Request(target, headers, peer)
 
 
 def renderAcceptance(
@@ -259,6 +279,8 @@ def _refuseBody(headers: Headers) -> None:
 
 def _demandAscii(headers: Headers) -> None:
     """Refuse octets over 0x7f in the fields that the handshake reads."""
+    if headers.isAscii():
+        return
     for name, value in headers:
         if not value.isascii() and (
             name in _ASCII_FIELDS or name.startswith("sec-websocket-")
@@ -266,18 +288,23 @@ def _demandAscii(headers: Headers) -> None:
             raise HandshakeError(f"{name} is not ASCII")
 
 
-def _readTarget(octets: bytes) -> tuple[str, str | None, str, str]:
-    """Read target, authority (of an absolute target), path and query."""
-    target = octets.decode("ascii")
+def _splitTarget(target: str) -> tuple[str | None, str, str | None]:
+    """Read authority (of an absolute target), path and query."""
     match = _target.fullmatch(target)
     if match is None:
         raise HandshakeError("the target is neither a path nor a URL")
     authority, path, query = match.group("authority", "path", "query")
-    if authority is not None:
-        _demandAuthority(authority)
-    elif not path:
-        raise HandshakeError("the target is neither a path nor a URL")
-    return target, authority, path or "/", query or ""
+    return authority, path, query
+
+
+def _readHost(headers: Headers) -> str:
+    """Read the Host; empty without one."""
+    return (headers.single("host") or b"").decode("ascii")
+
+
+def _readKey(headers: Headers) -> bytes:
+    """Read the key; empty without one."""
+    return headers.single("sec-websocket-key") or b""
 
 
 def _demandAuthority(authority: str) -> None:

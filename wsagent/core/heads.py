@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -25,6 +26,7 @@ _forbidden = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)",
 )
 _requestLine = re.compile(rb"(" + _TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
+_field = re.compile(rb"(" + _TCHAR + rb"+):[ \t]*(.*)", re.DOTALL)
 _statusLine = re.compile(rb"HTTP/([0-9])\.([0-9]) ([1-5][0-9][0-9])(?: (.*))?")
 _lexeme = re.compile(
     rb'[ \t]*(?:(?P<token>%b+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<mark>[;,=]))' % _TCHAR,
@@ -33,38 +35,47 @@ _unsendable = re.compile(r"[^\t -~\x80-\xff]")
 
 Start = TypeVar("Start")
 Pairs = Iterable[tuple[str, "str | bytes"]]
+_List = tuple[str, tuple[tuple[str, "str | None"], ...]]
 
 
 class Headers:
-    """The fields of one head, in the order they came."""
+    """
+    The fields of one head, in the order they came.
 
-    __slots__ = ("_pairs",)
+    They are kept as octets: who has many heads seldom looks into one again.
+    """
+
+    __slots__ = ("_octets",)
 
     def __init__(self, pairs: Iterable[tuple[str, bytes]] = ()) -> None:
-        """@param pairs: lower-case names, and values as they came."""
-        self._pairs = tuple(pairs)
+        """@param pairs: lower-case names, and values as they came: of one line."""
+        # One line a field, each after its line end.
+        lines = [b"\r\n%b:%b" % (name.encode("ascii"), value) for name, value in pairs]
+        self._octets = b"".join(lines)
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         """Iterate over pairs of a lower-case name and a value."""
-        return iter(self._pairs)
+        for line in self._octets.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            yield name.decode("ascii"), value
 
     def __len__(self) -> int:
         """Count the fields."""
-        return len(self._pairs)
+        return self._octets.count(b"\r\n")
 
     def __eq__(self, other: object) -> bool:
         """Compare names and values in order."""
         if not isinstance(other, Headers):
             return NotImplemented
-        return self._pairs == other._pairs
+        return self._octets == other._octets
 
     def __hash__(self) -> int:
         """Hash names and values in order."""
-        return hash(self._pairs)
+        return hash(self._octets)
 
     def __repr__(self) -> str:
         """Show the names only: a value may be a credential."""
-        return f"<Headers {' '.join(name for name, _ in self._pairs)}>"
+        return f"<Headers {' '.join(name for name, _ in self)}>"
 
     def all(self, name: str) -> list[bytes]:
         """
@@ -72,8 +83,11 @@ class Headers:
 
         @param name: in any case.
         """
-        wanted = name.lower()
-        return [value for known, value in self._pairs if known == wanted]
+        mark = b"\r\n%b:" % name.lower().encode("ascii", "replace")
+        if mark not in self._octets or ":" in name:
+            return []
+        found = self._octets.split(mark)
+        return [value.partition(b"\r\n")[0] for value in found[1:]]
 
     def get(self, name: str) -> bytes | None:
         """
@@ -81,11 +95,16 @@ class Headers:
 
         @see: RFC 9110 section 5.3.
         """
-        return b", ".join(self.all(name)) if name in self else None
+        values = self.all(name)
+        return b", ".join(values) if values else None
 
     def __contains__(self, name: object) -> bool:
         """Ask whether there is a field of that name, in any case."""
         return isinstance(name, str) and bool(self.all(name))
+
+    def isAscii(self) -> bool:
+        """Ask whether no value has an octet over 0x7f."""
+        return self._octets.isascii()
 
     def single(self, name: str) -> bytes | None:
         """
@@ -162,6 +181,7 @@ class HeadReader(Generic[Start]):
         """
         self._startLine = startLine
         self._limit = limit
+        # What came, unless it is the whole head.
         self._octets = bytearray()
         self._mayBeBlank = True
         self._start: Start | None = None
@@ -176,34 +196,37 @@ class HeadReader(Generic[Start]):
         @raise HandshakeError: it is no head, or too big a head, as soon as
             that can be known.
         """
-        octets = self._octets
-        seen = len(octets)
-        octets += data
+        seen = len(self._octets)
+        octets: bytes | bytearray = data
+        if seen:
+            self._octets += data
+            octets = self._octets
         if self._mayBeBlank and octets.startswith(b"\r\n"):
             # RFC 9112 2.2: one empty line before the first is ignored.
             self._mayBeBlank = False
             self._limit -= 2
-            del octets[:2]
+            octets = octets[2:]
             seen = 0
         end = octets.find(b"\r\n\r\n", max(0, seen - 3), self._limit)
         stop = min(len(octets), self._limit) if end < 0 else end + 4
         bad = _forbidden.search(octets, max(0, seen - 1), stop)
         if self._start is None and octets:
             # What is wrong first is said, however the octets are cut.
-            self._readStart(max(0, seen - 1), bad.start() if bad else stop)
+            self._readStart(octets, max(0, seen - 1), bad.start() if bad else stop)
         if bad:
             raise HandshakeError("control octet in the head")
         if end < 0:
             if len(octets) >= self._limit:
                 raise HeadTooBig(f"head without end, limit {self._limit} octets")
+            if octets is not self._octets:
+                self._octets = bytearray(octets)
             return None
         assert self._start is not None
         head = bytes(octets[self._firstEnd + 2 : end])
         return self._start, _fields(head), bytes(octets[end + 4 :])
 
-    def _readStart(self, seen: int, stop: int) -> None:
+    def _readStart(self, octets: bytes | bytearray, seen: int, stop: int) -> None:
         """Read the first line as soon as it is whole."""
-        octets = self._octets
         first = octets[:1]
         if not _token.match(first) and first != b"\r":
             raise HandshakeError("not HTTP")
@@ -222,6 +245,13 @@ def parameterLists(value: bytes) -> list[tuple[str, list[tuple[str, str | None]]
     @raise HandshakeError: it is malformed.
     @see: RFC 6455 section 9.1.
     """
+    return [(name, list(parameters)) for name, parameters in _parameterLists(value)]
+
+
+# All of a browser's requests have the same, and each is read twice.
+@lru_cache(maxsize=16)
+def _parameterLists(value: bytes) -> tuple[_List, ...]:
+    """Read them, into what nobody can change."""
     lists: list[tuple[str, list[tuple[str, str | None]]]] = []
     before = b","
     for kind, text in _lexemes(value):
@@ -246,7 +276,7 @@ def parameterLists(value: bytes) -> list[tuple[str, list[tuple[str, str | None]]
             raise HandshakeError("malformed list of extensions")
     if before in (b",", b";", b"="):
         raise HandshakeError("malformed list of extensions")
-    return lists
+    return tuple((name, tuple(parameters)) for name, parameters in lists)
 
 
 def isToken(value: bytes | str) -> bool:
@@ -320,11 +350,12 @@ def _fields(head: bytes) -> Headers:
         raise HeadTooBig(f"{len(lines)} fields, limit {FIELD_LIMIT}")
     pairs = []
     for line in lines:
-        name, colon, value = line.partition(b":")
+        match = _field.fullmatch(line)
         # No token: an empty name, a folded line, a space before the colon.
-        if not colon or not isToken(name):
+        if match is None:
             raise HandshakeError("malformed field")
-        pairs.append((name.decode("ascii").lower(), _trimmed(value)))
+        name, value = match.groups()
+        pairs.append((name.decode("ascii").lower(), value.rstrip(b" \t")))
     return Headers(pairs)
 
 
