@@ -37,5 +37,5 @@ cdef class Outlet(SegmentReceiver):
     cdef _messagePassed(self)
     cdef _makeWay(self)
 
-    @cython.locals(limit="long long", amount="long long")
+    @cython.locals(connection=Delivery, limit="long long", amount="long long")
     cdef _checkSending(self)

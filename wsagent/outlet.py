@@ -204,8 +204,10 @@ class Outlet(SegmentReceiver):
         limit = self._sendLimit
         if limit < 0:
             return
-        amount = self._buffer.amount() + self._connection.heldAmount
-        if amount > limit and self._connection.isOpen:
+        connection = self._connection
+        assert connection is not None
+        amount = self._buffer.amount() + connection.heldAmount
+        if amount > limit and connection.isOpen:
             self._buffer.discard()
             reason = f"more than {limit} octets wait to be sent"
             self.fail(codes.TRY_AGAIN_LATER, reason)

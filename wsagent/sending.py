@@ -71,7 +71,7 @@ class SendBuffer:
         self._corked: list[bytes] | None = None
         self._corkedAmount = 0
         self._whenEmpty: Callable[[], object] | None = None
-        transport.registerProducer(self, True)
+        transport.registerProducer(cast(IPushProducer, self), True)
 
     @property
     def isFilled(self) -> bool:

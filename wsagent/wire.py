@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     ILoggingContext,
     IProtocol,
+    ITransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -68,7 +69,7 @@ class Wire(Outlet):
         @param lost: called when the transport is gone.
         """
         super().__init__(settings, wheel)
-        self.factory: object = None
+        self.factory: Any = None
         self._isClient = role is Role.CLIENT
         self._opening: Opening | None = opening
         self._lost = lost
@@ -86,9 +87,9 @@ class Wire(Outlet):
 
     # What Twisted calls
 
-    def makeConnection(self, transport: IWireTransport) -> None:
+    def makeConnection(self, transport: ITransport) -> None:
         """Have a transport."""
-        self.transport = transport
+        self.transport = cast(IWireTransport, transport)
         self.connectionMade()
 
     def connectionMade(self) -> None:

@@ -5,19 +5,13 @@ from __future__ import annotations
 import select
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from twisted.internet import tcp
-from twisted.internet.interfaces import (
-    IProtocol,
-    IReactorFDSet,
-    IReactorTime,
-    ITransport,
-)
+from twisted.internet import endpoints, tcp
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.python.failure import Failure
 
 from .lane import Lane
-from .transport import LaneTransport
+from .transport import LaneTransport, SegmentReceiver
 
 _adoptable: set[type] = {tcp.Server, tcp.Client} if hasattr(select, "epoll") else set()
 # A subclass, or what wraps one, does more than we know.
@@ -26,10 +20,14 @@ if _adoptable:
 
     _adoptable |= {unix.Server, unix.Client}
 
-_lanes: WeakKeyDictionary[Any, Lane | None] = WeakKeyDictionary()
+# What an endpoint has between us; it only passes on.
+_wrapping = getattr(endpoints, "_WrappingProtocol", None)
+
+_lanes: dict[Any, Lane] = {}
+"""Of each reactor that has sockets in one."""
 
 
-def adopted(transport: ITransport, protocol: IProtocol) -> ITransport:
+def adopted(transport: Any, protocol: SegmentReceiver) -> Any:
     """
     Take a socket into the lane of its reactor, if it can be done.
 
@@ -37,68 +35,89 @@ def adopted(transport: ITransport, protocol: IProtocol) -> ITransport:
     sockets, without TLS, with nothing to send and no producer, on a reactor
     with file descriptors, and on Linux.
 
-    @param protocol: what receives from it.
+    @param transport: an C{ITransport}, which nobody has paused.
+    @param protocol: what receives from it; an C{IHalfCloseableProtocol} too.
     @return: what takes the transport's place; else the transport.
     """
     if not _isAdoptable(transport, protocol):
         return transport
-    lane = _laneOf(transport.reactor)
-    if lane is None:
-        return transport
-    peer = transport.getPeer()
+    lost = _loss(transport)
     transport.stopReading()
     transport.stopWriting()
-    lost = _loss(transport)
+    try:
+        lane = _laneOf(transport.reactor)
+        taken = LaneTransport(
+            lane,
+            transport.socket,
+            protocol,
+            transport.getPeer(),
+            lost,
+        )
+    except OSError:
+        # The system has no more descriptors, or watches no more of them.
+        transport.startReading()
+        return transport
     # It has nothing left to close, or to tell.
-    connected = transport.socket
     del transport.socket
+    del transport.fileno
     del transport.protocol
     transport.connected = 0
     transport.disconnected = 1
-    taken = LaneTransport(lane, connected, protocol, peer, lost)
     connector = getattr(transport, "connector", None)
     if connector is not None:
         connector.transport = taken
     return taken
 
 
-def _isAdoptable(transport: Any, protocol: IProtocol) -> bool:
+def _isAdoptable(transport: Any, protocol: SegmentReceiver) -> bool:
     """Ask whether we know all that a transport does."""
     if type(transport) not in _adoptable:
         return False
     receiver = transport.protocol
-    # An endpoint has something between us, which only passes on.
-    receiver = getattr(receiver, "_wrappedProtocol", receiver)
+    if type(receiver) is _wrapping:
+        receiver = receiver._wrappedProtocol  # noqa: SLF001 - it has no other name
+    reactor = transport.reactor
     return bool(
         receiver is protocol
         and transport.connected
         and not transport.disconnecting
         and not getattr(transport, "TLS", False)
-        and not transport.dataBuffer
-        and not transport._tempDataBuffer
         and transport.producer is None
+        and not _isBusy(transport)
+        and IReactorFDSet.providedBy(reactor)
+        and IReactorTime.providedBy(reactor)
     )
+
+
+def _isBusy(transport: Any) -> bool:
+    """Ask whether there is something to send, FIN and RST included."""
+    names = (
+        "dataBuffer",
+        "_tempDataBuffer",
+        "_sendmsgQueue",
+        "_writeDisconnecting",
+        "_aborting",
+    )
+    return any(getattr(transport, name, False) for name in names)
 
 
 def _loss(transport: Any) -> Callable[[Failure], object]:
     """Make what tells those who wait for a transport's end."""
-    protocol = transport.protocol
+    told: Callable[[Failure], object] = transport.protocol.connectionLost
     connector = getattr(transport, "connector", None)
     if connector is None:
-        return protocol.connectionLost
+        return told
 
     def lost(reason: Failure) -> None:
-        protocol.connectionLost(reason)
+        told(reason)
         connector.connectionLost(reason)
 
     return lost
 
 
-def _laneOf(reactor: Any) -> Lane | None:
-    """Find the lane of a reactor, or make it; C{None} if it can have none."""
-    try:
-        return _lanes[reactor]
-    except KeyError:
-        isAble = IReactorFDSet.providedBy(reactor) and IReactorTime.providedBy(reactor)
-        lane = _lanes[reactor] = Lane(reactor) if isAble else None
-        return lane
+def _laneOf(reactor: Any) -> Lane:
+    """Find the lane of a reactor, or make it."""
+    lane = _lanes.get(reactor)
+    if lane is None:
+        lane = _lanes[reactor] = Lane(reactor, _lanes.pop)
+    return lane

@@ -10,12 +10,20 @@ cdef int _CHECK
 
 cdef class Lane:
     cdef object _reactor
+    cdef object _ended
     cdef object _epoll
     cdef dict _transports
     cdef system.Batch _batch
+    cdef int _most
+    cdef long long _turn
     cdef object __weakref__
 
     @cython.locals(
-        batch=system.Batch, count=int, index=int, transport=LaneTransport, until=double
+        batch=system.Batch,
+        count=int,
+        index=int,
+        transport=LaneTransport,
+        turn="long long",
+        until=double,
     )
     cpdef doRead(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -27,33 +28,62 @@ class Lane:
     """
     All adopted sockets of one reactor.
 
-    It is known to the reactor as long as there are any.
+    It is known to the reactor as long as there are any; then it is over.
     """
 
-    def __init__(self, reactor: Any) -> None:
-        """@param reactor: an L{IReactorFDSet}, and an L{IReactorTime}."""
+    def __init__(self, reactor: Any, ended: Callable[[Any], object]) -> None:
+        """
+        @param reactor: an L{IReactorFDSet}, and an L{IReactorTime}.
+        @param ended: called with the reactor when the last socket is gone.
+        @raise OSError: the system has no more descriptors.
+        """
         self._reactor = reactor
+        self._ended = ended
         self._epoll = select.epoll()
         self._transports: dict[int, LaneTransport] = {}
         self._batch: system.Batch | None = None
+        self._most = system.BATCH
+        # What a batch says is true until this moves on.
+        self._turn = 0
 
     def add(self, descriptor: int, transport: LaneTransport, events: int) -> None:
-        """Take a socket in, and watch it for events."""
+        """
+        Take a socket in, and watch it for events.
+
+        @raise OSError: the system watches no more.
+        """
         self._epoll.register(descriptor, events)
         if not self._transports:
             self._reactor.addReader(self)
         self._transports[descriptor] = transport
+        # The descriptor may have been another's when the batch was taken.
+        self._turn += 1
 
-    def watch(self, descriptor: int, events: int) -> None:
-        """Watch a socket for events, and for its end."""
-        self._epoll.modify(descriptor, events)
+    def watch(self, descriptor: int, before: int, events: int) -> None:
+        """
+        Watch a socket for other events than before.
 
-    def remove(self, descriptor: int) -> None:
-        """Forget a socket."""
-        self._epoll.unregister(descriptor)
+        @param events: if there are none, not even its end is heard of: octets
+            that were not received may wait before it.
+        """
+        if not before:
+            self._epoll.register(descriptor, events)
+        elif not events:
+            self._epoll.unregister(descriptor)
+        else:
+            self._epoll.modify(descriptor, events)
+
+    def remove(self, descriptor: int, before: int) -> None:
+        """Forget a socket; be over if it was the last."""
+        if before:
+            # Who has its handle may have closed it.
+            with suppress(OSError):
+                self._epoll.unregister(descriptor)
         del self._transports[descriptor]
         if not self._transports:
             self._reactor.removeReader(self)
+            self._epoll.close()
+            self._ended(self._reactor)
 
     def callSoon(self, call: Callable[[Failure], object], reason: Failure) -> None:
         """Have a call from the reactor, not from here."""
@@ -63,13 +93,16 @@ class Lane:
 
     def fileno(self) -> int:
         """Give the descriptor that is ready when a socket is."""
-        return self._epoll.fileno()
+        return -1 if self._epoll.closed else self._epoll.fileno()
 
     def doRead(self) -> None:
         """Let those sockets that are ready go on, for a while."""
         # One that calls us may run the reactor, and so us.
         batch, self._batch = self._batch or system.Batch(), None
-        count = batch.take(self._epoll)
+        self._turn += 1
+        turn = self._turn
+        count = batch.take(self._epoll, self._most)
+        self._most = system.BATCH
         until = monotonic() + _TURN
         for index in range(count):
             transport = self._transports.get(batch.descriptor(index))
@@ -80,19 +113,32 @@ class Lane:
                 except BaseException:  # noqa: BLE001 - as Twisted's reactors do
                     failure = Failure()
                     _log.failure("{transport} failed", failure, transport=transport)
-                    transport.connectionLost(failure)
-            if index % _CHECK == _CHECK - 1 and monotonic() > until:
+                    self._drop(transport, failure)
+            if self._turn != turn or (
+                index % _CHECK == _CHECK - 1 and monotonic() > until
+            ):
+                # Who was not asked for is next: who was goes behind.
+                self._most = index + 1
                 break
         self._batch = batch
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear that the reactor is done with us: so are all."""
         for transport in list(self._transports.values()):
-            transport.connectionLost(reason)
+            self._drop(transport, reason)
 
     def logPrefix(self) -> str:
         """Name us in Twisted's log."""
         return "wsagent lane"
+
+    # Within
+
+    def _drop(self, transport: LaneTransport, reason: Failure) -> None:
+        """End a connection; what it makes of that is no matter of the others."""
+        try:
+            transport.connectionLost(reason)
+        except BaseException:  # noqa: BLE001 - as Twisted's reactors do
+            _log.failure("the end of {transport} failed", transport=transport)
 
 
 # A compiled class takes no decorator.

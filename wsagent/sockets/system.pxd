@@ -10,7 +10,7 @@ cdef class Batch:
     cdef void *_area
     cdef int _count
 
-    cpdef int take(self, epoll) except -1
+    cpdef int take(self, epoll, int most) except -1
     cpdef int descriptor(self, int index) except -1
     cpdef int events(self, int index) except -1
 

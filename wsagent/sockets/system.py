@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+from errno import ENOBUFS
 
 IN = getattr(select, "EPOLLIN", 1)
 OUT = getattr(select, "EPOLLOUT", 4)
@@ -28,13 +29,16 @@ class Batch:
         """There are none yet."""
         self._events: list[tuple[int, int]] = []
 
-    def take(self, epoll: select.epoll) -> int:
+    def take(self, epoll: select.epoll, most: int) -> int:
         """
         Ask for what is ready, and do not wait for it.
 
+        What is told goes to the end of the line, if it still is ready.
+
+        @param most: from 1 to L{BATCH}.
         @return: how many there are.
         """
-        self._events = epoll.poll(0, BATCH)
+        self._events = epoll.poll(0, most)
         return len(self._events)
 
     def descriptor(self, index: int) -> int:
@@ -69,8 +73,8 @@ def send(descriptor: int, data: bytes | memoryview) -> int:
     """
     try:
         return os.write(descriptor, data)
-    except (BlockingIOError, InterruptedError):
-        return 0
+    except OSError as error:
+        return _noneSent(error)
 
 
 def sendBoth(descriptor: int, header: bytes, payload: bytes | memoryview) -> int:
@@ -82,5 +86,12 @@ def sendBoth(descriptor: int, header: bytes, payload: bytes | memoryview) -> int
     """
     try:
         return os.writev(descriptor, (header, payload))
-    except (BlockingIOError, InterruptedError):
+    except OSError as error:
+        return _noneSent(error)
+
+
+def _noneSent(error: OSError) -> int:
+    """Tell a full socket, or a full system, from a connection that is lost."""
+    if isinstance(error, (BlockingIOError, InterruptedError)) or error.errno == ENOBUFS:
         return 0
+    raise error

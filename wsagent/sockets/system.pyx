@@ -17,8 +17,7 @@ from cpython.bytes cimport (
 )
 from cpython.exc cimport PyErr_SetFromErrno
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
-from libc.errno cimport EAGAIN, EINTR, errno
-
+from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
 from libc.string cimport memset
 
 cdef extern from "Python.h":
@@ -84,9 +83,11 @@ cdef class Batch:
         """Give the memory back."""
         PyMem_Free(self._area)
 
-    cpdef int take(self, epoll) except -1:
+    cpdef int take(self, epoll, int most) except -1:
         """Ask for what is ready, and do not wait for it."""
-        cdef int count = epoll_wait(epoll.fileno(), <epoll_event *>self._area, _BATCH, 0)
+        cdef int count = epoll_wait(
+            epoll.fileno(), <epoll_event *>self._area, min(most, _BATCH), 0
+        )
         if count < 0:
             if errno != EINTR:
                 PyErr_SetFromErrno(OSError)
@@ -128,9 +129,9 @@ cpdef bytes receive(int descriptor):
 
 
 cdef inline Py_ssize_t _sent(Py_ssize_t length) except -1:
-    """Tell a full socket from a lost one."""
+    """Tell a full socket, or a full system, from a connection that is lost."""
     if length < 0:
-        if errno != EAGAIN and errno != EINTR:
+        if errno != EAGAIN and errno != EINTR and errno != ENOBUFS:
             PyErr_SetFromErrno(OSError)
         return 0
     return length

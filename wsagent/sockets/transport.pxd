@@ -22,6 +22,7 @@ cdef class LaneTransport:
     cdef bint _isWriteEnding
     cdef bint _isWriteEnded
     cdef bint _hasFailed
+    cdef bint _isAborting
     cdef object _producer
     cdef bint _isStreaming
     cdef bint _isProducerPaused
@@ -42,7 +43,7 @@ cdef class LaneTransport:
     cpdef ready(self, int events)
     cpdef connectionLost(self, reason)
 
-    @cython.locals(wanted=int)
+    @cython.locals(before=int, wanted=int)
     cdef _watch(self)
 
     @cython.locals(data=bytes)
@@ -57,5 +58,6 @@ cdef class LaneTransport:
     cdef _sendOn(self)
 
     cdef _connected(self)
+    cdef bint _isUNIX(self) except *
     cdef bint _hasOption(self, int level, int option) except *
     cdef _setOption(self, int level, int option, bint enabled)

@@ -7,16 +7,16 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.internet import main
-from twisted.internet.address import UNIXAddress
-from twisted.internet.error import ConnectionAborted
+from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
     IHalfCloseableProtocol,
-    IPullProducer,
+    IProducer,
     IPushProducer,
     ISystemHandle,
     ITCPTransport,
@@ -68,7 +68,7 @@ class LaneTransport:
         self._socket: socket.socket | None = connected
         self._descriptor = connected.fileno()
         self._protocol = protocol
-        self._peer = peer
+        self._peer: Any = peer
         self._lost: Callable[[Failure], object] | None = lost
         self._unsent: deque[Octets] | None = None
         # What the lane watches it for.
@@ -79,6 +79,7 @@ class LaneTransport:
         self._isWriteEnding = False
         self._isWriteEnded = False
         self._hasFailed = False
+        self._isAborting = False
         self._producer: Any = None
         self._isStreaming = False
         self._isProducerPaused = False
@@ -123,11 +124,17 @@ class LaneTransport:
     # ITransport
 
     def write(self, data: bytes) -> None:
-        """Send octets now, and keep what there is no room for."""
+        """
+        Send octets now, and keep what there is no room for.
+
+        @raise TypeError: they are not C{bytes}, which nobody changes meanwhile.
+        """
+        if not isinstance(data, bytes):
+            raise TypeError(f"{type(data).__name__} written, needed bytes")
         if self._unsent is not None:
             self._unsent.append(data)
             return
-        sent = self.send(data)
+        sent = self.send(data) if data else 0
         if sent < len(data):
             self._unsent = deque((memoryview(data)[sent:],))
             if self._producer is not None and self._isStreaming:
@@ -140,32 +147,38 @@ class LaneTransport:
     def loseConnection(self) -> None:
         """Send what was written, then close."""
         if self.connected and not self.disconnecting:
-            self.disconnecting = True
-            self._isReading = False
             if self._isWriteEnded:
-                # The peer's FIN would be an end of another kind.
-                reason = Failure(main.CONNECTION_DONE)
-                self._lane.callSoon(self.connectionLost, reason)
+                # As Twisted's do, at once.
+                self.connectionLost(Failure(main.CONNECTION_DONE))
             else:
+                self.disconnecting = True
+                self._isReading = False
                 self._startWriting()
 
-    def getPeer(self) -> IAddress:
+    # mypy has not heard of UNIX sockets that pass for TCP, as Twisted's do.
+
+    def getPeer(self) -> Any:
         """Tell the address of the other end, even when it is gone."""
         return self._peer
 
-    def getHost(self) -> IAddress:
+    def getHost(self) -> Any:
         """Tell the address of this end."""
         name = self._connected().getsockname()
-        if isinstance(self._peer, UNIXAddress):
+        if self._isUNIX():
             return UNIXAddress(name or None)
-        return type(self._peer)("TCP", *name)
+        host, *others = name
+        if isinstance(self._peer, IPv6Address):
+            # With the scope, if it has one.
+            numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+            host, _ = socket.getnameinfo(name, numeric)
+        return type(self._peer)("TCP", host, *others)
 
     # ITCPTransport
 
     def abortConnection(self) -> None:
         """Close in a moment, whatever waits."""
-        if self.connected and not self._hasFailed:
-            self._hasFailed = True
+        if self.connected and not self._isAborting:
+            self._isAborting = True
             self._isReading = False
             self._unsent = None
             self._watch()
@@ -178,12 +191,15 @@ class LaneTransport:
             self._startWriting()
 
     def getTcpNoDelay(self) -> bool:
-        """Ask whether small segments are sent at once."""
-        return self._hasOption(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        """Ask whether small segments are sent at once; a UNIX socket has none."""
+        return not self._isUNIX() and self._hasOption(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY
+        )
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Have small segments sent at once."""
-        self._setOption(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+        """Have small segments sent at once; a UNIX socket has none."""
+        if not self._isUNIX():
+            self._setOption(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
     def getTcpKeepAlive(self) -> bool:
         """Ask whether the system looks for a peer that is silent."""
@@ -209,7 +225,7 @@ class LaneTransport:
 
     def resumeProducing(self) -> None:
         """Deliver what comes."""
-        if self.connected and not self.disconnecting and not self._hasFailed:
+        if self.connected and not self.disconnecting and not self._isAborting:
             self._isReading = not self._isReadEnded
             self._watch()
 
@@ -221,7 +237,7 @@ class LaneTransport:
 
     def registerProducer(
         self,
-        producer: IPushProducer | IPullProducer,
+        producer: IProducer,
         streaming: bool,
     ) -> None:
         """
@@ -240,10 +256,10 @@ class LaneTransport:
         self._isStreaming = streaming
         self._isProducerPaused = False
         if not streaming:
-            producer.resumeProducing()
+            self._producer.resumeProducing()
         elif self._unsent is not None:
             self._isProducerPaused = True
-            producer.pauseProducing()
+            self._producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
         """Have none."""
@@ -255,7 +271,7 @@ class LaneTransport:
 
     def ready(self, events: int) -> None:
         """Receive, or send, or hear that the connection is gone."""
-        if self._hasFailed:
+        if self._isAborting:
             return
         if events & system.GONE and not events & system.IN:
             self.connectionLost(Failure(main.CONNECTION_LOST))
@@ -265,7 +281,7 @@ class LaneTransport:
                 self._receive()
             else:
                 self._watch()
-        if events & system.OUT and self.connected and not self._hasFailed:
+        if events & system.OUT and self.connected and not self._isAborting:
             self._sendOn()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -277,10 +293,7 @@ class LaneTransport:
         self.disconnected = True
         self._isReading = False
         self._unsent = None
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.stopProducing()
-        self._lane.remove(self._descriptor)
+        self._lane.remove(self._descriptor, self._events)
         connected, self._socket = self._connected(), None
         with suppress(OSError):
             if reason.check(ConnectionAborted):
@@ -290,7 +303,12 @@ class LaneTransport:
             else:
                 connected.shutdown(socket.SHUT_RDWR)
         connected.close()
-        lost(reason)
+        producer, self._producer = self._producer, None
+        try:
+            if producer is not None:
+                producer.stopProducing()
+        finally:
+            lost(reason)
 
     def logPrefix(self) -> str:
         """Name the protocol's class."""
@@ -301,14 +319,14 @@ class LaneTransport:
     def _watch(self) -> None:
         """Have the lane watch for what we wait for."""
         wanted = 0
-        if not self._hasFailed:
+        if not self._isAborting:
             if self._isReading:
                 wanted |= system.IN
             if self._isWriting:
                 wanted |= system.OUT
         if wanted != self._events:
-            self._events = wanted
-            self._lane.watch(self._descriptor, wanted)
+            before, self._events = self._events, wanted
+            self._lane.watch(self._descriptor, before, wanted)
 
     def _receive(self) -> None:
         """Hand over what came."""
@@ -327,14 +345,22 @@ class LaneTransport:
 
     def _maySend(self) -> bool:
         """Ask whether it makes sense to send."""
-        return self.connected and not self._hasFailed and not self._isWriteEnded
+        return not (
+            self._hasFailed
+            or self._isAborting
+            or self._isWriteEnded
+            or self.disconnected
+        )
 
     def _fail(self) -> None:
-        """Hear that the connection is lost; say so in a moment."""
+        """
+        Hear that the connection is lost.
+
+        What the peer has sent before is received first: as with Twisted, who
+        does not send but when the system says that there is room, or an end.
+        """
         self._hasFailed = True
-        self._isReading = False
-        self._watch()
-        self._lane.callSoon(self.connectionLost, Failure(main.CONNECTION_LOST))
+        self._startWriting()
 
     def _startWriting(self) -> None:
         """Hear when there is room."""
@@ -348,6 +374,9 @@ class LaneTransport:
 
     def _sendOn(self) -> None:
         """Send what waits; then let the producer go on, or end."""
+        if self._hasFailed:
+            self.connectionLost(Failure(main.CONNECTION_LOST))
+            return
         unsent = self._unsent
         try:
             while unsent:
@@ -381,8 +410,12 @@ class LaneTransport:
     def _connected(self) -> socket.socket:
         """Give the socket; there is none after the loss."""
         if self._socket is None:
-            raise main.CONNECTION_LOST
+            raise ConnectionLost
         return self._socket
+
+    def _isUNIX(self) -> bool:
+        """Ask whether it is a UNIX socket."""
+        return isinstance(self._peer, UNIXAddress)
 
     def _hasOption(self, level: int, option: int) -> bool:
         """Ask the system for an option of the socket."""
