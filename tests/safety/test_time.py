@@ -720,6 +720,10 @@ class FailingTests(HostileCase):
             def __init__(self):
                 super().__init__(agents)
 
+            def textMessageReceived(self, message):
+                for agent in list(agents):
+                    agent.sendTextMessage(message)
+
             def sendTextMessage(self, text):
                 if self.request.path == "/leaves":
                     agents.discard(self)

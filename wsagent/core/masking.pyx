@@ -98,7 +98,11 @@ cdef class Gathering:
         if not 0 <= length <= len(data) or len(key) not in (0, 4):
             raise ValueError(f"{length} of {len(data)} octets, {len(key)} of key")
         if needed > len(self._octets):
-            self._resize(min(roomy, most) if most > needed else roomy)
+            if most > needed:
+                roomy = min(roomy, most)
+            elif self._length == 0:
+                roomy = needed
+            self._resize(roomy)
         octets = self._octets
         if key:
             wsagent_mask(octets + self._length, data, length, key)
