@@ -179,13 +179,14 @@ class Wire(Outlet):
         @param isSequential: messages wait for L{receive}.
         """
         self._endOpening()
-        if isinstance(self.transport.getPeer(), (IPv4Address, IPv6Address)):
+        peer = agent.request.peer
+        if isinstance(peer, (IPv4Address, IPv6Address)):
             # A message is sent when it is sent.
             self.transport.setTcpNoDelay(True)
         self._agent = agent
         settings = self.settings
         if settings.hasFastLane:
-            self.transport = adopted(self.transport, self)
+            self.transport = adopted(self.transport, self, peer)
         if answer:
             self.transport.write(answer)
         self._buffer = SendBuffer(self.transport, self, settings.sendHighWater)
@@ -202,7 +203,7 @@ class Wire(Outlet):
             codec,
         )
         self._keepalive = Keepalive(self._wheel, settings, self)
-        _log.info("{peer} connected, {how}", peer=str(self), how=openedAs)
+        _log.info("{peer} connected, {how}", peer=describePeer(peer), how=openedAs)
         self._buffer.cork()
         connection.call(agent.negotiationFinished)
         connection.converse(self.close)

@@ -298,13 +298,23 @@ def renderHead(start: str, fields: Pairs) -> bytes:
     @param fields: names and values, octets or Latin-1.
     @raise ValueError: a name is no token, or a value would end its line.
     """
-    lines = [_sendable("first line", start)]
+    return b"%b\r\n%b\r\n" % (_sendable("first line", start), renderFields(fields))
+
+
+def renderFields(fields: Pairs) -> bytes:
+    """
+    Write fields, each with its line end.
+
+    @param fields: as those of L{renderHead}.
+    @raise ValueError: as there.
+    """
+    lines = []
     for name, value in fields:
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         if not isToken(name):
             raise ValueError(f"field name {name!r}, allowed: an HTTP token")
-        lines.append(name.encode("ascii") + b": " + _sendable(name, text))
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+        lines.append(b"%b: %b\r\n" % (name.encode("ascii"), _sendable(name, text)))
+    return b"".join(lines)
 
 
 def basicCredentials(user: str, password: str) -> str:
