@@ -68,6 +68,8 @@ class Build:
 
     def __getattr__(self, name: str) -> ModuleType:
         """Import one of its modules."""
+        if name.startswith("_"):
+            raise AttributeError(name)
         return importlib.import_module(f"{self.package}.core.{name}")
 
     def moved(self, state: object) -> Any:
@@ -224,7 +226,9 @@ class Side:
             self.noted.append((type(error).__name__, str(error), code))
 
     def _handOver(self) -> None:
-        """Have a new connection go on with the state of this one."""
+        """Have a new connection go on with the state of this one, unless it is over."""
+        if self._connection.isClosed:
+            return
         state = self._connection.state()
         self.noted.append(plain(state))
         self._builds.append(self._builds.pop(0))
