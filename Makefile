@@ -1,5 +1,5 @@
 # Everything runs in .venv/<python name>, made when first needed and brought up
-# to date when pyproject.toml or setup.py change.
+# to date when pyproject.toml or setup.py change, or what is compiled.
 PYTHON = python3
 ARGS =
 
@@ -9,12 +9,15 @@ $(error $(PYTHON) is not a Python of 3.10 or later; name one, as in: make test P
 endif
 VENV := .venv/$(NAME)
 BIN := $(VENV)/bin
+COMPILED := $(shell sed -n 's/^    "\(wsagent.*\)",/\1/p' setup.py)
+COMPILED += $(wildcard $(addsuffix .pxd,$(basename $(COMPILED)))) $(wildcard wsagent/*/*.h)
+COPY := build/pure
 CORE := $(filter-out __init__,$(basename $(notdir $(wildcard wsagent/core/*.py))))
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
 	@echo 'Another Python: make test PYTHON=python3.12.  Options: make run ARGS="--port 9000".'
 
 run: $(VENV)/with-tls  ## serve on port 8001, or as ARGS say
@@ -26,7 +29,23 @@ test: pytest  ## run every test under pytest, then those in memory under trial
 pytest: $(VENV)/with-test  ## run every test under pytest
 	$(BIN)/pytest --numprocesses=auto $(ARGS)
 
-coverage: $(VENV)/with-test  ## see that each core module is covered whole by its own tests
+off: $(VENV)/with-test  ## run the tests with real sockets off the fast lane
+	$(BIN)/pytest --numprocesses=auto --transport=twisted -m 'not packaging' tests/network $(ARGS)
+
+pure-%: copy  ## do the same in a copy, where nothing is compiled: make pure-pytest
+	WSAGENT_PURE=1 $(MAKE) -C $(COPY) $*
+
+copy:
+	@mkdir -p $(COPY)
+	@find $(COPY) -mindepth 1 -maxdepth 1 ! -name .venv -exec rm -rf {} +
+	@git ls-files -z --cached --others --exclude-standard | \
+	    tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | \
+	    tar --extract --directory=$(COPY)
+
+coverage: pure-cores  ## see that each core module is covered whole by its own tests
+
+# Of what is compiled, coverage sees nothing.
+cores: $(VENV)/with-test
 	@for module in $(CORE); do \
 	    $(BIN)/coverage erase && \
 	    $(BIN)/coverage run -m pytest -q tests/core/test_$$module.py && \
@@ -55,9 +74,17 @@ clean:  ## leave only the sources
 	rm -rf .venv build dist *.egg-info .coverage* .hypothesis .*_cache _trial_temp* compliance/reports twisted/plugins/dropin.cache
 	find . -name __pycache__ -exec rm -rf {} +
 
-$(VENV)/with-%: pyproject.toml setup.py | $(BIN)/pip
+$(VENV)/with-%: pyproject.toml setup.py $(COMPILED) | $(BIN)/pip
+	@$(CANCOMPILE) || { \
+	    $(SUDO) apt-get update; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y gcc libc6-dev $(NAME)-dev; \
+	} >/dev/null 2>&1 || echo 'No C compiler, or no Python.h (in the package $(NAME)-dev): all is slower.'
 	$(BIN)/pip install --quiet --editable '.[$*]'
 	@touch $@
+
+# Whether it can be, or need not.
+CANCOMPILE = test -n "$(filter-out 0,$(WSAGENT_PURE))" || { command -v cc >/dev/null && \
+    $(BIN)/python -c 'import sysconfig as s; open(s.get_path("include") + "/Python.h")' 2>/dev/null; }
 
 # Debian keeps what a venv needs in a package of its own.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo -n)
@@ -68,4 +95,4 @@ $(BIN)/pip:
 	} >/dev/null 2>&1 || { echo 'Please install the package $(NAME)-venv, and run make again.'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-.PHONY: help run test pytest coverage compliance bench lint format types clean
+.PHONY: help run test pytest off copy coverage cores compliance bench lint format types clean

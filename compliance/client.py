@@ -2,7 +2,8 @@
 An echo client that asks a fuzzing server for case after case.
 
 C{client.py ws://127.0.0.1:9001} speaks with it as Autobahn's clients do; with
-C{--no-context-takeover} after that, no message refers to an earlier one.
+C{--no-context-takeover} after that, no message refers to an earlier one, and with
+C{--no-fast-lane} every socket is left to Twisted's own transport.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ SETTINGS = Settings(
     # A ping is one event more than a case expects.
     pingInterval=None,
     compression=Compression(hasContextTakeover=FORGETFUL not in sys.argv),
+    hasFastLane="--no-fast-lane" not in sys.argv,
 )
 
 log = Logger()

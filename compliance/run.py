@@ -117,7 +117,7 @@ def run(command: list[str], log: Path) -> None:
         subprocess.run(command, stdout=output, stderr=output, check=False)
 
 
-def driveServer(reports: Path, options: list[str]) -> None:
+def driveServer(reports: Path, options: list[str], more: Sequence[str]) -> None:
     """Have kosoku call our server."""
     server = [
         *(f"{PROGRAMS}/twistd", "--nodaemon", "--pidfile=", "wsagent"),
@@ -127,6 +127,7 @@ def driveServer(reports: Path, options: list[str]) -> None:
         "--ping-interval=none",
         "--compress",
         "--app=echo:Echo",
+        *more,
     ]
     log = reports / "wsagent.log"
     with running(server, log) as process:
@@ -146,15 +147,24 @@ def driveClient(reports: Path, options: list[str], more: Sequence[str]) -> None:
             process.wait(END_LIMIT)
 
 
-def drive(each: Round, reports: Path, sizes: list[str]) -> dict[str, Case]:
-    """Run some cases, and give what came of each."""
+def drive(
+    each: Round,
+    reports: Path,
+    sizes: list[str],
+    more: Sequence[str],
+) -> dict[str, Case]:
+    """
+    Run some cases, and give what came of each.
+
+    @param more: options of both sides.
+    """
     reports.mkdir(parents=True)
     chosen = [f"--include={pattern}" for pattern in each.choice(sizes)]
     options = [*chosen, f"--outdir={reports}"]
     if each.side == "server":
-        driveServer(reports, options)
+        driveServer(reports, options, more)
     else:
-        driveClient(reports, options, each.options)
+        driveClient(reports, options, [*each.options, *more])
     index = reports / "index.json"
     if not index.exists():
         sys.exit(f"kosoku made no report: see {reports}")
@@ -210,7 +220,7 @@ def summarize(side: str, cases: dict[str, Case], seconds: float) -> None:
         print(f"{section:>4}: {words}; {sum(case.seconds for case in found):.1f} s")
 
 
-def hold(side: str, sizes: list[str], isUpdate: bool) -> int:
+def hold(side: str, sizes: list[str], isUpdate: bool, more: Sequence[str]) -> int:
     """Run one side's cases, judge, and give the number of failures."""
     began = time.monotonic()
     reports = HERE / "reports" / side
@@ -220,7 +230,7 @@ def hold(side: str, sizes: list[str], isUpdate: bool) -> int:
     failures = 0
     for number, each in enumerate(rounds, 1):
         place = reports / str(number)
-        cases |= drive(each, place, sizes)
+        cases |= drive(each, place, sizes, more)
         if "Traceback" in (place / "wsagent.log").read_text():
             failures += 1
             print(f"a traceback in {place}/wsagent.log")
@@ -261,12 +271,20 @@ def main() -> None:
         action="store_true",
         help="rewrite what is expected",
     )
+    parser.add_argument(
+        "--no-fast-lane",
+        action="append_const",
+        const="--no-fast-lane",
+        dest="more",
+        default=[],
+        help="leave every socket of ours to Twisted's own transport",
+    )
     options = parser.parse_args()
     sides = options.side or ["server", "client"]
     if not {"server", "client"}.issuperset(sides):
         parser.error(f"{' '.join(sides)}, allowed: server, client")
     sizes = QUICK_SIZES if options.quick else ["*"]
-    failures = [hold(side, sizes, options.update) for side in sides]
+    failures = [hold(side, sizes, options.update, options.more) for side in sides]
     sys.exit(any(failures))
 
 
