@@ -410,7 +410,7 @@ class FairnessTests(LaneCase):
             numbers = [os.eventfd(1) for _ in range(520)]
             for number in numbers:
                 self.addCleanup(os.close, number)
-                epoll.register(number, system.IN)
+                epoll.register(number, select.EPOLLIN)
             batch = system.Batch()
             seen = set()
             for most, taken in ((512, 512), (16, 16)):
