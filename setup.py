@@ -32,6 +32,7 @@ COMPILED = [
     "wsagent/delivery.py",
     "wsagent/timing.py",
     "wsagent/keepalive.py",
+    "wsagent/outlet.py",
     "wsagent/sending.py",
     "wsagent/sockets/lane.py",
     "wsagent/sockets/system.pyx",

@@ -122,7 +122,7 @@ class OpeningTests(ClientCase):
         agent.loseConnection(3001, "bye")
         self.net.line.pump()
         self.assertEqual(agent.ending, (ClosedCleanly, 3001, "bye", "us"))
-        self.assertEqual(server._wires, set())
+        self.assertEqual(list(server._wires), [])
 
     def test_log(self):
         """The log tells who is connected, and no credentials."""

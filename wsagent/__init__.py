@@ -1,7 +1,7 @@
 """WebSocket for Twisted: the public names."""
 
 from .broadcasting import broadcast
-from .build import isCompiled as __compiled__
+from .build import isCompiled as __compiled__  # noqa: N813 - like __version__
 from .client import WebSocketClientEndpoint, WebSocketClientFactory, connect
 from .core.deflate import Compression
 from .core.errors import HandshakeError, ProxyRefused
@@ -39,6 +39,7 @@ __all__ = [
     "WebSocketProtocol",
     "WebSocketServerFactory",
     "WebSocketService",
+    "__compiled__",
     "broadcast",
     "connect",
 ]

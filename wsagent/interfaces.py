@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
 from twisted.python.failure import Failure
 
+from .core.handshake import Request
+
 if TYPE_CHECKING:
     from .wire import Wire
 
@@ -16,6 +18,7 @@ class Agent(Protocol):
     """What a wire calls: the application's hooks."""
 
     conversation: Callable[[], object] | None
+    request: Request
 
     def negotiationFinished(self) -> object:
         """The connection is open."""

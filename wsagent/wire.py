@@ -7,19 +7,17 @@ application's own class is spared: opening, core, time, sending, ending.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     ILoggingContext,
     IProtocol,
-    IPushProducer,
-    IReactorTime,
     ITransport,
 )
 from twisted.internet.protocol import connectionDone
@@ -33,31 +31,25 @@ from .core import codes
 from .core.codes import Role
 from .core.errors import ProtocolError
 from .core.extensions import Codec
-from .core.outgoing import PreparedMessage
 from .delivery import Delivery
 from .errors import ClosedCleanly, ClosedUncleanly
 from .interfaces import Agent, IWireTransport, Opening
 from .keepalive import Keepalive
+from .outlet import Outlet
 from .parting import Parting
 from .sending import SendBuffer
 from .settings import Settings
 from .sockets.adoption import adopted
-from .sockets.transport import SegmentReceiver
-from .sources import FragmentSender, Sources
 from .timing import Deadline, Wheel
 
 # A class's own would put the instance, for good, into every event that is kept.
 _log = Logger()
 
-# One for all wires that have none of their own.
-_NO_SOURCES = Sources(lambda: False, lambda _: None, lambda _: None)
 
-
-class Wire(SegmentReceiver):
+class Wire(Outlet):
     """
     One connection, from accept to loss.
 
-    @ivar settings: what the peer may do.
     @ivar factory: whatever Twisted's factories say made it.
     """
 
@@ -76,25 +68,17 @@ class Wire(SegmentReceiver):
         @param opening: makes the handshake, then calls L{open} or L{hangUp}.
         @param lost: called when the transport is gone.
         """
-        self.settings = settings
+        super().__init__(settings, wheel)
         self.factory: Any = None
-        self._wheel = wheel
         self._isClient = role is Role.CLIENT
         self._opening: Opening | None = opening
         self._lost = lost
         self._agent: Agent | None = None
-        self._connection: Delivery | None = None
-        self._sendLimit = -1 if settings.sendLimit is None else settings.sendLimit
-        self._hasIdleTimeout = settings.idleTimeout is not None
         self._hasMessageTimeout = settings.messageTimeout is not None
         # Why nothing is read just now.
         self._isPausedByAgent = False
         self._isReading = True
         self._inbox: Inbox | None = None
-        self._isIdle = True
-        # What broadcasts have not sent yet; it goes before anything else.
-        self._owed: tuple[PreparedMessage, ...] = ()
-        self._sources = _NO_SOURCES
         # Of the opening handshake, and of what waits to be sent.
         self._openDeadline: Deadline | None = None
         self._sendDeadline: Deadline | None = None
@@ -195,13 +179,14 @@ class Wire(SegmentReceiver):
         @param isSequential: messages wait for L{receive}.
         """
         self._endOpening()
-        if isinstance(self.transport.getPeer(), (IPv4Address, IPv6Address)):
+        peer = agent.request.peer
+        if isinstance(peer, (IPv4Address, IPv6Address)):
             # A message is sent when it is sent.
             self.transport.setTcpNoDelay(True)
         self._agent = agent
         settings = self.settings
         if settings.hasFastLane:
-            self.transport = adopted(self.transport, self)
+            self.transport = adopted(self.transport, self, peer)
         if answer:
             self.transport.write(answer)
         self._buffer = SendBuffer(self.transport, self, settings.sendHighWater)
@@ -218,7 +203,7 @@ class Wire(SegmentReceiver):
             codec,
         )
         self._keepalive = Keepalive(self._wheel, settings, self)
-        _log.info("{peer} connected, {how}", peer=str(self), how=openedAs)
+        _log.info("{peer} connected, {how}", peer=describePeer(peer), how=openedAs)
         self._buffer.cork()
         connection.call(agent.negotiationFinished)
         connection.converse(self.close)
@@ -248,65 +233,9 @@ class Wire(SegmentReceiver):
         return self._agent
 
     @property
-    def isOpen(self) -> bool:
-        """Ask whether messages can be sent."""
-        return self._connection is not None and self._connection.isOpen
-
-    @property
-    def bufferedAmount(self) -> int:
-        """Octets that wait to be sent."""
-        if self._connection is None:
-            return 0
-        return self._buffer.amount() + self._connection.heldAmount
-
-    @property
     def roundTripTime(self) -> float | None:
         """Seconds that our last answered ping took."""
         return None if self._connection is None else self._keepalive.roundTripTime
-
-    def sendText(self, text: str, choice: bool | None) -> None:
-        """Send a text message."""
-        if self._connection is not None:
-            self._makeWay()
-            self._connection.sendText(text, choice)
-
-    def sendBytes(
-        self,
-        data: bytes | bytearray | memoryview,
-        choice: bool | None,
-    ) -> None:
-        """Send a bytes message."""
-        if self._connection is not None:
-            self._makeWay()
-            self._connection.sendBytes(data, choice)
-
-    def sendPrepared(self, prepared: PreparedMessage) -> None:
-        """Send a message that others get too."""
-        if self._connection is not None:
-            self._makeWay()
-            self._connection.sendPrepared(prepared)
-
-    def sendFragment(self, data: str | bytes, isLast: bool) -> None:
-        """Send a message in fragments."""
-        if self._connection is not None:
-            self._makeWay()
-            self._connection.sendFragment(data, isLast)
-
-    def sendFragments(self, pieces: Iterable[str | bytes]) -> Deferred[None]:
-        """Send a message in fragments, as there is room."""
-        sender = FragmentSender(pieces, self.sendFragment)
-        if self.isOpen:
-            self._ownSources().add(sender)
-        else:
-            sender.finished.errback(self._ending().failure())
-        return sender.finished
-
-    def ping(self, payload: bytes) -> None:
-        """Send a ping."""
-        if self._connection is not None:
-            if self._owed:
-                self.sendOwed()
-            self._connection.ping(payload)
 
     def close(self, code: int = codes.NORMAL, reason: str = "") -> None:
         """Begin the closing handshake, or refuse; give up on the peer in time."""
@@ -347,72 +276,11 @@ class Wire(SegmentReceiver):
         if not self._isLost:
             self.transport.abortConnection()
 
-    # What a broadcast calls
-
-    @property
-    def clock(self) -> IReactorTime:
-        """What tells the time."""
-        return self._wheel.clock
-
-    def owe(self, owed: tuple[PreparedMessage]) -> bool:
-        """
-        Have a message sent soon, before whatever else is sent from now on.
-
-        @param owed: the message; a tuple that others share.
-        @return: whether the caller has to see to L{sendOwed}: nothing was owed.
-        """
-        if self._connection is None or not self._connection.isOpen:
-            return False
-        wasOwed = bool(self._owed)
-        self._owed = self._owed + owed if wasOwed else owed
-        return not wasOwed
-
-    def sendOwed(self) -> int:
-        """
-        Send what is owed, whatever that leads to.
-
-        @return: octets of payload.
-        """
-        amount = 0
-        connection = cast(Delivery, self._connection)
-        hasCorked = len(self._owed) > 1 and self._buffer.cork()
-        while self._owed:
-            # What is called from here may send, and so come here.
-            prepared = self._owed[0]
-            self._owed = self._owed[1:]
-            amount += len(prepared.payload)
-            try:
-                self._checkSending()
-                connection.sendPrepared(prepared)
-            except BaseException:  # noqa: BLE001 - as Twisted's reactors do
-                self.agentFailed(Failure())
-        if hasCorked:
-            self._buffer.uncork()
-        return amount
-
     def receive(self) -> Deferred[Message]:
         """Take the next message."""
         if self._inbox is None:
             raise RuntimeError("receive() without conversation()")
         return self._inbox.get()
-
-    def waitForRoom(self) -> Deferred[None]:
-        """Wait until the send buffer is not filled."""
-        if self.isOpen:
-            return self._ownSources().waitForRoom()
-        return fail(self._ending().failure())
-
-    def attachProducer(self, producer: IPushProducer) -> None:
-        """Pause a producer while much waits to be sent."""
-        if self.isOpen:
-            self._ownSources().attach(producer)
-        else:
-            producer.stopProducing()
-
-    def detachProducer(self) -> None:
-        """Forget the producer."""
-        if self._connection is not None:
-            self._sources.detach()
 
     def pauseReading(self) -> None:
         """Deliver nothing until L{resumeReading}."""
@@ -513,32 +381,6 @@ class Wire(SegmentReceiver):
             else:
                 self._keepalive.messageEnded()
 
-    def _messagePassed(self) -> None:
-        """Note that the connection is not idle."""
-        self._isIdle = False
-        if self._hasIdleTimeout:
-            self._keepalive.messagePassed()
-
-    def _makeWay(self) -> None:
-        """Send what goes before a message, and see that there is room for it."""
-        if self._owed:
-            self.sendOwed()
-        self._checkSending()
-
-    def _checkSending(self) -> None:
-        """Note a message; give up on a peer that is too slow for one more."""
-        self._messagePassed()
-        limit = self._sendLimit
-        if limit < 0:
-            return
-        connection = self._connection
-        assert connection is not None
-        amount = self._buffer.amount() + connection.heldAmount
-        if amount > limit and connection.isOpen:
-            self._buffer.discard()
-            reason = f"more than {limit} octets wait to be sent"
-            self.fail(codes.TRY_AGAIN_LATER, reason)
-
     def _setReading(self) -> None:
         """Read unless the agent, or the send buffer, has us wait."""
         connection = self._connection
@@ -562,9 +404,9 @@ class Wire(SegmentReceiver):
             if self._isReading:
                 self.transport.resumeProducing()
 
-    def _hasRoom(self) -> bool:
-        """Ask whether more may be sent just now."""
-        return self.isOpen and not self._buffer.isFilled
+    def endReason(self) -> Failure:
+        """Say how it ends, or has ended."""
+        return self._ending().failure()
 
     def _failed(self, code: int, reason: str, cause: BaseException | None) -> None:
         """Hang up on a peer that was told so."""
@@ -601,15 +443,6 @@ class Wire(SegmentReceiver):
         """Give the peer some time to go, from the first call on."""
         timeout = self.settings.closeTimeout
         self._ending().awaitPeer(self._wheel, timeout, self.abort)
-
-    def _ownSources(self) -> Sources:
-        """Find what sends more when there is room, or make it."""
-        if self._sources is _NO_SOURCES:
-            # Whose iterable it is that failed was told why.
-            failed = partial(self.fail, codes.INTERNAL_ERROR, "")
-            call = cast(Delivery, self._connection).call
-            self._sources = Sources(self._hasRoom, call, failed)
-        return self._sources
 
     def _endOpening(self) -> None:
         """Be done with the opening handshake."""

@@ -17,6 +17,7 @@ from wsagent.core import codes, masking
 from wsagent.core.codes import Role
 from wsagent.core.connection import Connection, Limits, Phase, renderClose
 from wsagent.core.errors import InvalidPayload, MessageTooBig, ProtocolError
+from wsagent.core.outgoing import PreparedMessage
 from wsagent.testing import Recorder
 
 from .notation import (
@@ -1667,3 +1668,68 @@ class OracleTests(SynchronousTestCase):
         self.assertGreater(len(keys), 995)
         for octets in side.written:
             self.assertEqual(masked(octets[6:], octets[2:6]), b"Hello")
+
+
+class PreparedTests(SynchronousTestCase):
+    """Tests for sending what others get too."""
+
+    def connect(
+        self,
+        role: Role = Role.SERVER,
+        codec: Reversing | None = None,
+    ) -> tuple[Connection, list[bytes]]:
+        """Make a connection, and where it writes."""
+        written: list[bytes] = []
+        write = written.append
+        return Connection(Recorder(), write, role, UNLIMITED, codec=codec), written
+
+    def test_shared(self) -> None:
+        """Each server writes the same object, however long."""
+        for length in (5, 500, 100_000):
+            prepared = PreparedMessage("x" * length)
+            found = []
+            for _ in range(2):
+                connection, written = self.connect()
+                connection.sendPrepared(prepared)
+                found += written
+            self.assertEqual(found, [frame(TEXT, b"x" * length)] * 2)
+            self.assertIs(found[0], found[1])
+
+    def test_client(self) -> None:
+        """A client masks for itself, and encodes as ever."""
+        prepared = PreparedMessage(b"abc")
+        connection, written = self.connect(Role.CLIENT, Reversing())
+        connection.sendPrepared(prepared)
+        connection.sendPrepared(prepared)
+        for octets in written:
+            self.assertEqual(octets, frame(BINARY, b"cba", rsv=2, key=octets[2:6]))
+        self.assertNotEqual(*written)
+
+    def test_held(self) -> None:
+        """It waits for the end of a message in fragments, in order, and not copied."""
+        prepared = PreparedMessage(b"b")
+        connection, written = self.connect()
+        connection.sendFragment("a")
+        connection.sendPrepared(prepared)
+        connection.sendText("c")
+        connection.sendPrepared(prepared)
+        self.assertEqual(connection.heldAmount, 9)
+        self.assertIs(connection.state().held[0], prepared.frame(None))
+        connection.sendFragment("", isLast=True)
+        expected = [
+            frame(TEXT, b"a", fin=0),
+            frame(CONT),
+            frame(BINARY, b"b"),
+            frame(TEXT, b"c"),
+            frame(BINARY, b"b"),
+        ]
+        self.assertEqual(written, expected)
+
+    def test_dropped(self) -> None:
+        """Nothing is sent, nor encoded, once a Close frame is."""
+        codec = Reversing()
+        connection, written = self.connect(codec=codec)
+        connection.close()
+        connection.sendPrepared(PreparedMessage("a"))
+        self.assertEqual(written, [frame(CLOSE, b"\x03\xe8")])
+        self.assertEqual(codec.encoded, 0)

@@ -496,6 +496,15 @@ class DeflaterTests(SynchronousTestCase):
             self.assertEqual(len(second) < 50, takeover)
             self.assertEqual(first == second, not takeover)
 
+    def test_basis(self) -> None:
+        """What decides is named, where no earlier message does."""
+        self.assertIsNone(newDeflater(True).basis())
+        equal = [newDeflater(False, threshold=size).basis() for size in (1, 2)]
+        self.assertEqual(*equal)
+        others = ({"level": 1}, {"memoryLevel": 1}, {"windowBits": 9})
+        bases = [newDeflater(False, **other).basis() for other in others]
+        self.assertEqual(len({*equal, *bases}), 4)
+
     def test_rest(self) -> None:
         """After a rest, nothing earlier is referred to, and the peer goes on."""
         for isMovable in (False, True):

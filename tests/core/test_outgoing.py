@@ -1,4 +1,4 @@
-"""L{wsagent.core.outgoing}, and what a connection makes of it."""
+"""What goes out."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Hashable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent.core.codes import BINARY, TEXT, Role
-from wsagent.core.connection import Connection
+from wsagent.core.codes import BINARY, TEXT
 from wsagent.core.deflate import Compression
 from wsagent.core.extensions import Codec
-from wsagent.core.messages import Limits
 from wsagent.core.outgoing import PreparedMessage, bytesOctets
 from wsagent.core.permessage import DeflateCodec
-from wsagent.testing import Recorder
 
 from .compressing import HELLO, HELLO_AGAIN, inflated
 from .notation import frame, row
@@ -170,73 +167,3 @@ class PreparedTests(SynchronousTestCase):
             self.assertEqual(chosen, frame(TEXT, HELLO, rsv=4))
             eager = deflating(takeover)
             self.assertEqual(PreparedMessage("Hello", False).frame(eager), plain)
-
-
-class SendPreparedTests(SynchronousTestCase):
-    """L{Connection.sendPrepared}."""
-
-    def connect(
-        self,
-        role: Role = Role.SERVER,
-        codec: Codec | None = None,
-    ) -> tuple[Connection, list[bytes]]:
-        """Make a connection, and where it writes."""
-        written: list[bytes] = []
-
-        def write(data: bytes, payload: bytes | None = None) -> None:
-            written.append(data if payload is None else data + payload)
-
-        limits = Limits(None, None)
-        connection = Connection(Recorder(), write, role, limits, codec=codec)
-        return connection, written
-
-    def test_shared(self) -> None:
-        """Each server writes the same object, however long."""
-        for message in (LONG, LONG * 100):
-            prepared = PreparedMessage(message)
-            found = []
-            for _ in range(2):
-                connection, written = self.connect()
-                connection.sendPrepared(prepared)
-                found += written
-            self.assertEqual(found, [frame(TEXT, message.encode())] * 2)
-            self.assertIs(found[0], found[1])
-
-    def test_client(self) -> None:
-        """A client masks for itself, and encodes as ever."""
-        prepared = PreparedMessage("Hello")
-        connection, written = self.connect(Role.CLIENT, deflating())
-        connection.sendPrepared(prepared)
-        connection.sendPrepared(prepared)
-        for octets in written:
-            self.assertEqual(octets, frame(TEXT, HELLO, rsv=4, key=octets[2:6]))
-        self.assertNotEqual(*written)
-
-    def test_held(self) -> None:
-        """It waits for the end of a message in fragments, by reference, in order."""
-        prepared = PreparedMessage(b"b")
-        connection, written = self.connect()
-        connection.sendFragment("a")
-        connection.sendPrepared(prepared)
-        connection.sendText("c")
-        connection.sendPrepared(prepared)
-        self.assertEqual(connection.heldAmount, 9)
-        self.assertIs(connection.state().held[0], prepared.frame(None))
-        connection.sendFragment("", isLast=True)
-        expected = [
-            frame(TEXT, b"a", fin=0),
-            frame(0),
-            frame(BINARY, b"b"),
-            frame(TEXT, b"c"),
-            frame(BINARY, b"b"),
-        ]
-        self.assertEqual(written, expected)
-
-    def test_dropped(self) -> None:
-        """Nothing is sent, nor encoded, once a Close frame is."""
-        codec = Shouting(None)
-        connection, written = self.connect(codec=codec)
-        connection.close()
-        connection.sendPrepared(PreparedMessage("a"))
-        self.assertEqual(written, [frame(8, b"\x03\xe8")])
-        self.assertEqual(codec.calls, [])

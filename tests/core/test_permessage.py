@@ -644,6 +644,19 @@ class SendingTests(SynchronousTestCase):
             self.assertIsNone(side.feed([octet]))
         self.assertEqual(side.calls, [("textReceived", "Hello")] * 2)
 
+    def test_encodesBy(self) -> None:
+        """What decides is named, and is equal only where the octets are."""
+        payload = noise(300) * 4
+        found: dict[object, bytes | None] = {}
+        for bits, threshold in ((9, 0), (12, 0), (12, 9999)):
+            compression = replace(ALL, threshold=threshold)
+            for peerBits in (9, 12):
+                codec = newCodec(compression, bits, False, peerBits)
+                octets = codec.encode(payload, None)
+                self.assertEqual(found.setdefault(codec.encodesBy(), octets), octets)
+        self.assertEqual(len(found), 3)
+        self.assertIsNone(newCodec(takeover=True).encodesBy())
+
 
 class StateTests(SynchronousTestCase):
     """Tests of handing a connection over."""

@@ -239,10 +239,10 @@ class HostileCase(SynchronousTestCase):
             # The test may still name the peer, and so what it was connected to.
             vars(peer).clear()
         self._peers.clear()
-        self.assertEqual(factory._wires, set(), "connections left in the factory")
+        self.assertEqual(list(factory._wires), [], "connections left in the factory")
         self.assertEqual(factory.reactor.getDelayedCalls(), [])
         self._assertServes(factory, fresh)
-        self.assertEqual(factory._wires, set(), "left by a fresh client")
+        self.assertEqual(list(factory._wires), [], "left by a fresh client")
         self.assertEqual(factory.reactor.getDelayedCalls(), [])
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [], "errors in the log")

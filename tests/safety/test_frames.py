@@ -450,7 +450,7 @@ class CutTests(Case):
                 end(peer)
                 where = f"after {length} octets"
                 self.assertTrue(peer.isDisconnected, where)
-                self.assertEqual(factory._wires, set(), where)
+                self.assertEqual(list(factory._wires), [], where)
                 self.assertEqual(factory.reactor.getDelayedCalls(), [], where)
                 *heard, last = calls or [()]
                 self.assertEqual(heard, CALLS[: len(heard)], where)

@@ -432,7 +432,7 @@ class ResetTests(HostileCase):
                 prepare(peer)
                 peer.vanish()
                 self.assertEqual(agents.ends, ends)
-                self.assertEqual(factory._wires, set())
+                self.assertEqual(list(factory._wires), [])
                 self.assertEqual(factory.reactor.getDelayedCalls(), [])
                 self.wait(peer, 100, 10)
                 self.assertEqual(agents.ends, ends)
@@ -471,7 +471,7 @@ class ResetTests(HostileCase):
                 agent.loseConnection()
                 peer.pump()
                 self.assertEqual(len(agents.ends), len(ends))
-                self.assertEqual(factory._wires, set())
+                self.assertEqual(list(factory._wires), [])
                 self.assertEqual(factory.reactor.getDelayedCalls(), [])
                 agent.abortConnection()
                 agent.sendTextMessage("later")
@@ -719,6 +719,10 @@ class FailingTests(HostileCase):
         class Leaving(Mirror):
             def __init__(self):
                 super().__init__(agents)
+
+            def textMessageReceived(self, message):
+                for agent in list(agents):
+                    agent.sendTextMessage(message)
 
             def sendTextMessage(self, text):
                 if self.request.path == "/leaves":

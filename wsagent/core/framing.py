@@ -97,7 +97,7 @@ class FrameReader:
         self._backlog, self._remaining, self._key, self._isPaused = state
 
     def framesState(self) -> ReaderState:
-        """Give all that L{restoreFrames} needs; not from inside a call of the reader's."""
+        """Give all that L{restoreFrames} needs; not from inside a call of ours."""
         return ReaderState(self._backlog, self._remaining, self._key, self._isPaused)
 
     @property

@@ -34,6 +34,12 @@ _ASCII_FIELDS: Final = frozenset(("upgrade", "connection", "host", "origin"))
 _FRAMING_FIELDS: Final = frozenset(
     ("connection", "content-length", "transfer-encoding")
 )
+_ACCEPTANCE: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\n"
+    b"Upgrade: websocket\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: "
+)
 _OWN_FIELDS: Final = _FRAMING_FIELDS | {"host", "upgrade"}
 
 
@@ -161,11 +167,7 @@ def renderAcceptance(
     @raise ValueError: the subprotocol was not offered, a field is the
         handshake's own, or cannot be sent.
     """
-    own: list[tuple[str, str | bytes]] = [
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Accept", acceptKey(request.key)),
-    ]
+    own: list[tuple[str, str | bytes]] = []
     if subprotocol is not None:
         if subprotocol not in request.offeredSubprotocols:
             offered = ", ".join(request.offeredSubprotocols) or "none"
@@ -173,7 +175,8 @@ def renderAcceptance(
         own.append(("Sec-WebSocket-Protocol", subprotocol))
     if extension is not None:
         own.append(("Sec-WebSocket-Extensions", extension))
-    return heads.renderHead(heads.renderStatus(101), own + _checked(fields))
+    more = heads.renderFields(own + _checked(fields))
+    return b"%b%b\r\n%b\r\n" % (_ACCEPTANCE, acceptKey(request.key), more)
 
 
 def renderRefusal(status: int, fields: Pairs = (), body: bytes = b"") -> bytes:

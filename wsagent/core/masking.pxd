@@ -13,3 +13,4 @@ cdef class Gathering:
 
     cpdef append(self, bytes data, Py_ssize_t length, bytes key, long long most)
     cpdef bytes octets(self)
+    cdef _resize(self, Py_ssize_t size)

@@ -6,7 +6,9 @@ Compiled, this is in the place of masking.py, which explains it.
 
 import os
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_FromStringAndSize, _PyBytes_Resize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8String
 
 from libc.string cimport memcpy
@@ -20,6 +22,9 @@ cdef extern from "masking.h" nogil:
     )
 
 _POOL_SIZE = 256
+
+cdef enum:
+    _STEP = 131_072
 
 _pool = []
 
@@ -88,15 +93,16 @@ cdef class Gathering:
     cpdef append(self, bytes data, Py_ssize_t length, bytes key, long long most):
         """Take the first octets of a segment."""
         cdef Py_ssize_t needed = self._length + length
+        cdef Py_ssize_t roomy = needed + max(needed >> 3, min(needed, _STEP))
         cdef unsigned char *octets
         if not 0 <= length <= len(data) or len(key) not in (0, 4):
             raise ValueError(f"{length} of {len(data)} octets, {len(key)} of key")
         if needed > len(self._octets):
-            # Believed up to sixteen times what has come.
-            grown = PyBytes_FromStringAndSize(NULL, max(needed, min(16 * needed, most)))
-            octets = grown
-            memcpy(octets, <const unsigned char *>self._octets, self._length)
-            self._octets = grown
+            if most > needed:
+                roomy = min(roomy, most)
+            elif self._length == 0:
+                roomy = needed
+            self._resize(roomy)
         octets = self._octets
         if key:
             wsagent_mask(octets + self._length, data, length, key)
@@ -106,9 +112,27 @@ cdef class Gathering:
 
     cpdef bytes octets(self):
         """Give what came."""
-        if self._length == len(self._octets):
-            return self._octets
-        return self._octets[: self._length]
+        if self._length != len(self._octets):
+            self._resize(self._length)
+        return self._octets
+
+    cdef _resize(self, Py_ssize_t size):
+        """Have room for so many octets; those that were given away stay as they are."""
+        cdef PyObject *octets = <PyObject *>self._octets
+        if octets.ob_refcnt > 1:
+            grown = PyBytes_FromStringAndSize(NULL, size)
+            memcpy(
+                <unsigned char *>grown,
+                <const unsigned char *>self._octets,
+                self._length,
+            )
+            self._octets = grown
+            return
+        Py_INCREF(self._octets)
+        self._octets = b""
+        _PyBytes_Resize(&octets, size)
+        self._octets = <bytes>octets
+        Py_DECREF(self._octets)
 
 
 cpdef bytes newKey():

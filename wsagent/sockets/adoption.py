@@ -27,7 +27,7 @@ _lanes: dict[Any, Lane] = {}
 """Of each reactor that has sockets in one."""
 
 
-def adopted(transport: Any, protocol: SegmentReceiver) -> Any:
+def adopted(transport: Any, protocol: SegmentReceiver, peer: Any) -> Any:
     """
     Take a socket into the lane of its reactor, if it can be done.
 
@@ -37,6 +37,7 @@ def adopted(transport: Any, protocol: SegmentReceiver) -> Any:
 
     @param transport: an C{ITransport}, which nobody has paused.
     @param protocol: what receives from it; an C{IHalfCloseableProtocol} too.
+    @param peer: its address, of which there need not be two.
     @return: what takes the transport's place; else the transport.
     """
     if not _isAdoptable(transport, protocol):
@@ -46,13 +47,7 @@ def adopted(transport: Any, protocol: SegmentReceiver) -> Any:
     transport.stopWriting()
     try:
         lane = _laneOf(transport.reactor)
-        taken = LaneTransport(
-            lane,
-            transport.socket,
-            protocol,
-            transport.getPeer(),
-            lost,
-        )
+        taken = LaneTransport(lane, transport.socket, protocol, peer, lost)
     except OSError:
         # The system has no more descriptors, or watches no more of them.
         transport.startReading()
