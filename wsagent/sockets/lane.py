@@ -41,7 +41,7 @@ class Lane:
         self._ended = ended
         self._epoll = select.epoll()
         self._transports: dict[int, LaneTransport] = {}
-        self._batch: system.Batch | None = None
+        self._batch = system.Batch()
         self._most = system.BATCH
         # What a batch says is true until this moves on.
         self._turn = 0
@@ -97,8 +97,8 @@ class Lane:
 
     def doRead(self) -> None:
         """Let those sockets that are ready go on, for a while."""
-        # One that calls us may run the reactor, and so us.
-        batch, self._batch = self._batch or system.Batch(), None
+        batch = self._batch
+        # One that we call may run the reactor, and so us.
         self._turn += 1
         turn = self._turn
         count = batch.take(self._epoll, self._most)
@@ -120,7 +120,6 @@ class Lane:
                 # Who was not asked for is next: who was goes behind.
                 self._most = index + 1
                 break
-        self._batch = batch
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear that the reactor is done with us: so are all."""

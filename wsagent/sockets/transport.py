@@ -139,6 +139,9 @@ class LaneTransport:
             self._unsent = deque((memoryview(data)[sent:],))
             if self._producer is not None and self._isStreaming:
                 self._producer.pauseProducing()
+        elif data and self._producer is not None and not self._isStreaming:
+            # One that is pulled is asked for more when there is room.
+            self._startWriting()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send octets now, and keep what there is no room for."""

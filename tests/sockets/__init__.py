@@ -1,0 +1,1 @@
+"""Tests of L{wsagent.sockets}, without a reactor that runs."""
