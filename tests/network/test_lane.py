@@ -45,7 +45,11 @@ class Noting(SegmentReceiver):
 
     def makeConnection(self, transport):
         """Have a transport, of the kind that is asked for."""
-        self.transport = adopted(transport, self) if self.isInLane else transport
+        self.transport = (
+            adopted(transport, self, transport.getPeer())
+            if self.isInLane
+            else transport
+        )
         assert isinstance(self.transport, LaneTransport) == self.isInLane
 
     def dataReceived(self, data):
@@ -500,8 +504,10 @@ async def test_busy(ends, monkeypatch, name, value):
     it = await ends(socket.AF_INET, "server", isInLane=False)
     with monkeypatch.context() as patches:
         patches.setattr(it.transport, name, value, raising=False)
-        assert adopted(it.transport, it.protocol) is it.transport
-    it.protocol.transport = adopted(it.transport, it.protocol)
+        assert (
+            adopted(it.transport, it.protocol, it.transport.getPeer()) is it.transport
+        )
+    it.protocol.transport = adopted(it.transport, it.protocol, it.transport.getPeer())
     assert type(it.transport) is LaneTransport
 
 
@@ -515,7 +521,9 @@ async def test_noDescriptors(ends, monkeypatch):
 
     with monkeypatch.context() as patches:
         patches.setattr(select, "epoll", none)
-        assert adopted(it.transport, it.protocol) is it.transport
+        assert (
+            adopted(it.transport, it.protocol, it.transport.getPeer()) is it.transport
+        )
     it.peer.sendall(b"heard")
     await until(lambda: it.protocol.received == b"heard", "octets")
 
@@ -529,7 +537,7 @@ async def test_subclass(ends, monkeypatch):
     """A transport of another class stays as it is."""
     it = await ends(socket.AF_INET, "server", isInLane=False)
     monkeypatch.setattr(it.transport, "__class__", Subclass)
-    assert adopted(it.transport, it.protocol) is it.transport
+    assert adopted(it.transport, it.protocol, it.transport.getPeer()) is it.transport
 
 
 def test_reasons():
