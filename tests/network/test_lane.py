@@ -1,5 +1,6 @@
 """The fast lane keeps Twisted's promises: the same deeds, the same calls."""
 
+import importlib
 import os
 import select
 import socket
@@ -9,13 +10,17 @@ import pytest_twisted
 from twisted.internet import error, tcp
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
 from twisted.internet.protocol import ClientFactory, Factory
+from twisted.protocols.policies import WrappingFactory
 from zope.interface import implementer
 
 from tests.agents import Producer
+from wsagent import WebSocketServerFactory
+from wsagent.demo import Echo
+from wsagent.sockets import adoption
 from wsagent.sockets.adoption import adopted
 from wsagent.sockets.transport import LaneTransport, SegmentReceiver
 
-from .client import dialUnix, readAll, reset
+from .client import Client, dial, dialTLS, dialUnix, readAll, reset
 from .inside import inThread, pause, until
 
 pytestmark = pytest.mark.skipif(
@@ -544,3 +549,44 @@ def test_reasons():
     """The names above are Twisted's."""
     for name in ("ConnectionDone", "ConnectionLost", "ConnectionAborted"):
         assert isinstance(getattr(error, name), type)
+
+
+@pytest.mark.parametrize("how", ["TLS", "haproxy", "policies"])
+@pytest_twisted.ensureDeferred
+async def test_wrapped(ports, certificate, how):
+    """What stands between us and the socket stays there, and all goes on."""
+    factory = WebSocketServerFactory(Echo)
+    wires = factory._wires
+    if how == "TLS":
+        port = await ports(factory, f"ssl:0:{certificate}:interface=127.0.0.1")
+    elif how == "haproxy":
+        port = await ports(factory, "haproxy:tcp:0:interface=127.0.0.1")
+    else:
+        port = await ports(WrappingFactory(factory))
+
+    def script():
+        plain = dialTLS(port) if how == "TLS" else dial(port)
+        if how == "haproxy":
+            plain.sendall(b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n")
+        with Client(plain) as client:
+            assert client.echoes()
+            (wire,) = wires
+            assert not isinstance(wire.transport, LaneTransport)
+
+    await inThread(script)
+    await until(lambda: not wires, "the end")
+
+
+@pytest_twisted.ensureDeferred
+async def test_noEpoll(ends, monkeypatch):
+    """Where there is no epoll, all stays as it is."""
+    it = await ends(socket.AF_INET, "server", isInLane=False)
+    with monkeypatch.context() as patches:
+        patches.delattr(select, "epoll")
+        try:
+            importlib.reload(adoption)
+            unmoved = adoption.adopted(it.transport, it.protocol, None)
+            assert unmoved is it.transport
+        finally:
+            patches.undo()
+            importlib.reload(adoption)
