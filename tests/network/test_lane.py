@@ -551,6 +551,7 @@ def test_reasons():
         assert isinstance(getattr(error, name), type)
 
 
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL")
 @pytest.mark.parametrize("how", ["TLS", "haproxy", "policies"])
 @pytest_twisted.ensureDeferred
 async def test_wrapped(ports, certificate, how):
