@@ -64,6 +64,11 @@ def read(
 class HeadersTests(SynchronousTestCase):
     """Tests for L{Headers}."""
 
+    def test_isAscii(self) -> None:
+        """Whether a value has other octets than ASCII's can be asked."""
+        self.assertTrue(Headers([("a", b"plain"), ("b", b"")]).isAscii())
+        self.assertFalse(Headers([("a", b"plain"), ("b", b"\xc3\xbc")]).isAscii())
+
     headers = Headers([("a", b"1"), ("b", b"X, y,, "), ("a", b"2"), ("b", b"\tZ")])
 
     def test_order(self) -> None:

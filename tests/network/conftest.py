@@ -8,6 +8,7 @@ from functools import partialmethod
 import pytest
 import pytest_twisted
 from twisted.logger import globalLogPublisher
+from twisted.trial._synctest import _logObserver
 
 from wsagent import Settings
 
@@ -73,6 +74,8 @@ def noteFailures():
     # What a Deferred had nobody to tell, it logs now.
     gc.collect()
     globalLogPublisher.removeObserver(note)
+    # Or trial's own observer keeps them for the next of its tests.
+    _logObserver.flushErrors()
     assert noted == []
 
 
