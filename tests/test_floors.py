@@ -27,7 +27,7 @@ delivery ending keepalive proxies sockets.adoption
 outlet parting
 traffic wire
 draining protocol
-broadcasting
+answering broadcasting
 demo opening server
 attempt blocking service terminal testing
 client talk tap
@@ -37,6 +37,7 @@ __init__ __main__
 
 # What only names a type of a floor above, for the type checker.
 NAMED_ONLY = {
+    ("answering", "server"),
     ("attempt", "client"),
     ("interfaces", "wire"),
     ("sockets.transport", "sockets.lane"),

@@ -11,11 +11,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.core.notation import KEY, frame
+from wsagent.answering import ServerOpening
 from wsagent.core.connection import Connection
 from wsagent.demo import Echo
 from wsagent.protocol import WebSocketProtocol
 from wsagent.sending import SendBuffer
-from wsagent.server import ServerOpening, WebSocketServerFactory
+from wsagent.server import WebSocketServerFactory
 from wsagent.settings import Settings
 from wsagent.testing import Peer, connected, upgradeRequest
 from wsagent.wire import Wire

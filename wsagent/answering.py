@@ -1,0 +1,189 @@
+"""How a server answers a request: L{ServerOpening}."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .access import isAllowedOrigin
+from .core import handshake
+from .core.errors import HandshakeError
+from .core.extensions import negotiate
+from .core.handshake import Request
+from .core.heads import HeadReader, RequestLine, requestLine
+from .errors import RequestRejected
+from .protocol import Accept, Choice, WebSocketProtocol
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from .server import WebSocketServerFactory
+
+# A class's own would put the instance, for good, into every event that is kept.
+_log = Logger()
+
+
+class ServerOpening:
+    """A server's opening handshake: read, decide, answer."""
+
+    _wire: Wire
+
+    def __init__(self, factory: WebSocketServerFactory) -> None:
+        """@param factory: whose settings, classes and addresses are used."""
+        self._factory = factory
+        self._reader: HeadReader[RequestLine] | None = HeadReader(
+            requestLine,
+            factory.settings.headLimit,
+        )
+        self._rest = b""
+        self._deciding: Deferred[None] | None = None
+        self._isAnswered = False
+
+    def connectionMade(self, wire: Wire) -> None:
+        """Wait for the request."""
+        self._wire = wire
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read the head; keep what comes before it is answered."""
+        if self._reader is None:
+            # Legal, though no client of RFC 6455 sends before the answer.
+            self._rest += data
+            if len(self._rest) > self._factory.settings.headLimit:
+                self._wire.transport.pauseProducing()
+            return
+        try:
+            whole = self._reader.feed(data)
+            if whole is None:
+                return
+            self._reader = None
+            start, headers, self._rest = whole
+            peer = self._wire.transport.getPeer()
+            request = handshake.readRequest(start, headers, peer)
+        except HandshakeError as error:
+            self._refuse(error.status, error.fields, f"{error}\n".encode(), str(error))
+        else:
+            self._decide(request)
+
+    def giveUp(self) -> None:
+        """Refuse a request that waits; hang up on what is none yet."""
+        if self._reader is None:
+            self._refuse(503, (), b"", "not decided in time")
+            self._cancel()
+        else:
+            _log.info("{peer} sent no request in time", peer=str(self._wire))
+            self._wire.abort()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Tell who decides that nobody waits."""
+        self._isAnswered = True
+        self._cancel()
+
+    def _cancel(self) -> None:
+        """Take the question back."""
+        if self._deciding is not None:
+            self._deciding.cancel()
+
+    def _decide(self, request: Request) -> None:
+        """Have the settings, then the agent, decide."""
+        settings = self._factory.settings
+        if not isAllowedOrigin(
+            request.origin,
+            request.host,
+            settings.origins,
+            settings.requireOrigin,
+        ):
+            origin = f"origin {request.origin!r}, allowed by settings.origins: "
+            allowed = settings.origins
+            names = request.host if allowed is None else ", ".join(allowed)
+            self._refuse(403, (), b"", origin + names)
+            return
+        try:
+            agent = self._factory.buildAgent(request, self._wire)
+            verdict = agent.requestReceived(request)
+            if verdict is None or isinstance(verdict, Accept):
+                self._accept(verdict, agent, request)
+                return
+        except Exception:  # noqa: BLE001 - whatever the application raises
+            self._failed(Failure())
+            return
+        waiting = cast("Deferred[Accept | None]", maybeDeferred(lambda: verdict))
+        self._deciding = waiting.addCallback(self._accept, agent, request)
+        self._deciding.addErrback(self._failed)
+
+    def _accept(
+        self,
+        verdict: Accept | None,
+        agent: WebSocketProtocol,
+        request: Request,
+    ) -> None:
+        """Answer 101, unless nobody waits any more."""
+        if self._isAnswered:
+            return
+        if verdict is None:
+            verdict = Accept()
+        elif not isinstance(verdict, Accept):
+            raise TypeError(f"requestReceived gave {verdict!r}, needed an Accept")
+        if not isinstance(verdict.subprotocol, Choice):
+            agent.subprotocol = verdict.subprotocol
+        extension, codec = negotiate(
+            request.headers.get("sec-websocket-extensions"),
+            self._factory.extensions,
+        )
+        answer = handshake.renderAcceptance(
+            request,
+            agent.subprotocol,
+            verdict.headers,
+            extension,
+        )
+        self._isAnswered = True
+        if len(self._rest) > self._factory.settings.headLimit:
+            self._wire.transport.resumeProducing()
+        address = self._factory.nextAddress()
+        self._wire.open(
+            agent,
+            answer,
+            self._rest,
+            f"agent :{address:08x}",
+            codec,
+            isSequential=agent.conversation is not None,
+        )
+
+    def _failed(self, failure: Failure) -> None:
+        """Answer what was raised, unless nobody waits any more."""
+        if self._isAnswered and failure.check(CancelledError, RequestRejected):
+            return
+        error = failure.value
+        if isinstance(error, RequestRejected):
+            try:
+                self._refuse(error.status, error.headers, error.body, "by the agent")
+            except Exception:  # noqa: BLE001 - whatever the agent gave
+                failure = Failure()
+            else:
+                return
+        _log.failure("no answer for {peer}", failure, peer=str(self._wire))
+        if not self._isAnswered:
+            self._refuse(500, (), b"", "no answer")
+
+    def _refuse(
+        self,
+        status: int,
+        fields: Sequence[tuple[str, str]],
+        body: bytes,
+        why: str,
+    ) -> None:
+        """Answer with a status; nothing else follows."""
+        names = {name.lower() for name, _ in fields}
+        if body and "content-type" not in names:
+            fields = (*fields, ("Content-Type", "text/plain; charset=utf-8"))
+        answer = handshake.renderRefusal(status, fields, body)
+        self._isAnswered = True
+        _log.info(
+            "{peer} refused, {status}: {why}",
+            peer=str(self._wire),
+            status=status,
+            why=why,
+        )
+        self._wire.hangUp(answer)
