@@ -6,7 +6,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent.errors import ClosedCleanly, ClosedUncleanly, RequestRejected
+from wsagent.errors import ClosedCleanly, ClosedUncleanly, Refusal, RequestRejected
 
 
 class ClosedTests(SynchronousTestCase):
@@ -69,3 +69,15 @@ class RequestRejectedTests(SynchronousTestCase):
         self.assertEqual(error.body, "né".encode())
         self.assertEqual(RequestRejected(400, body=b"\xff").body, b"\xff")
         self.assertEqual(str(error), "401")
+
+
+class RefusalTests(SynchronousTestCase):
+    """L{Refusal} tells the log more than the client."""
+
+    def test_why(self):
+        """It is a rejection, whose reason only the log is told."""
+        error = Refusal(404, body="no such path\n", why="path /x: no route")
+        self.assertIsInstance(error, RequestRejected)
+        self.assertEqual((error.status, error.body), (404, b"no such path\n"))
+        self.assertEqual(error.why, "path /x: no route")
+        self.assertEqual(RequestRejected().why, "by the agent")

@@ -20,8 +20,9 @@ core.deflate core.framing core.heads
 core.extensions core.tunnels
 core.handshake core.messages core.outgoing core.permessage
 core.connection core.responses
-access addresses build conversation interfaces sockets.__init__ sockets.system sources
-errors settings sockets.transport timing tls urls
+addresses build conversation errors interfaces sockets.__init__ sockets.system sources
+access
+settings sockets.transport timing tls urls
 lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption
 outlet parting

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -15,7 +14,7 @@ from .core.errors import HandshakeError
 from .core.extensions import negotiate
 from .core.handshake import Request
 from .core.heads import HeadReader, RequestLine, requestLine
-from .errors import RequestRejected
+from .errors import Refusal, RequestRejected
 from .protocol import Accept, Choice, WebSocketProtocol
 from .wire import Wire
 
@@ -63,14 +62,15 @@ class ServerOpening:
             peer = self._wire.transport.getPeer()
             request = handshake.readRequest(start, headers, peer)
         except HandshakeError as error:
-            self._refuse(error.status, error.fields, f"{error}\n".encode(), str(error))
+            status, fields, why = error.status, error.fields, str(error)
+            self._refuse(Refusal(status, fields, f"{why}\n", why=why))
         else:
             self._decide(request)
 
     def giveUp(self) -> None:
         """Refuse a request that waits; hang up on what is none yet."""
         if self._reader is None:
-            self._refuse(503, (), b"", "not decided in time")
+            self._refuse(Refusal(503, why="not decided in time"))
             self._cancel()
         else:
             _log.info("{peer} sent no request in time", peer=str(self._wire))
@@ -87,27 +87,32 @@ class ServerOpening:
             self._deciding.cancel()
 
     def _decide(self, request: Request) -> None:
-        """Have the settings, then the agent, decide."""
-        settings = self._factory.settings
-        if not isAllowedOrigin(
-            request.origin,
-            request.host,
-            settings.origins,
-            settings.requireOrigin,
-        ):
-            origin = f"origin {request.origin!r}, allowed by settings.origins: "
-            allowed = settings.origins
-            names = request.host if allowed is None else ", ".join(allowed)
-            self._refuse(403, (), b"", origin + names)
-            return
+        """Ask each rule of the door, which raises to refuse; then the agent."""
         try:
-            agent = self._factory.buildAgent(request, self._wire)
-            verdict = agent.requestReceived(request)
-            if verdict is None or isinstance(verdict, Accept):
-                self._accept(verdict, agent, request)
-                return
+            # 1. Who asks: behind a trusted proxy, whom it forwards for.
+            # 2. Limits.
+            # 3. Route: path, host and subprotocol.
+            self._demandOrigin(request)
+            # 5. Credentials.
+            self._ask(request)
         except Exception:  # noqa: BLE001 - whatever the application raises
             self._failed(Failure())
+
+    def _demandOrigin(self, request: Request) -> None:
+        """Refuse pages of others."""
+        settings = self._factory.settings
+        origin, host, allowed = request.origin, request.host, settings.origins
+        if not isAllowedOrigin(origin, host, allowed, settings.requireOrigin):
+            names = host if allowed is None else ", ".join(allowed)
+            why = f"origin {origin!r}, allowed by settings.origins: {names}"
+            raise Refusal(403, why=why)
+
+    def _ask(self, request: Request) -> None:
+        """Have an agent decide, at once or later."""
+        agent = self._factory.buildAgent(request, self._wire)
+        verdict = agent.requestReceived(request)
+        if verdict is None or isinstance(verdict, Accept):
+            self._accept(verdict, agent, request)
             return
         waiting = cast("Deferred[Accept | None]", maybeDeferred(lambda: verdict))
         self._deciding = waiting.addCallback(self._accept, agent, request)
@@ -155,35 +160,29 @@ class ServerOpening:
         """Answer what was raised, unless nobody waits any more."""
         if self._isAnswered and failure.check(CancelledError, RequestRejected):
             return
-        error = failure.value
-        if isinstance(error, RequestRejected):
+        if isinstance(failure.value, RequestRejected):
             try:
-                self._refuse(error.status, error.headers, error.body, "by the agent")
+                self._refuse(failure.value)
             except Exception:  # noqa: BLE001 - whatever the agent gave
                 failure = Failure()
             else:
                 return
         _log.failure("no answer for {peer}", failure, peer=str(self._wire))
         if not self._isAnswered:
-            self._refuse(500, (), b"", "no answer")
+            self._refuse(Refusal(500, why="no answer"))
 
-    def _refuse(
-        self,
-        status: int,
-        fields: Sequence[tuple[str, str]],
-        body: bytes,
-        why: str,
-    ) -> None:
+    def _refuse(self, refusal: RequestRejected) -> None:
         """Answer with a status; nothing else follows."""
+        fields, body = refusal.headers, refusal.body
         names = {name.lower() for name, _ in fields}
         if body and "content-type" not in names:
             fields = (*fields, ("Content-Type", "text/plain; charset=utf-8"))
-        answer = handshake.renderRefusal(status, fields, body)
+        answer = handshake.renderRefusal(refusal.status, fields, body)
         self._isAnswered = True
         _log.info(
             "{peer} refused, {status}: {why}",
             peer=str(self._wire),
-            status=status,
-            why=why,
+            status=refusal.status,
+            why=refusal.why,
         )
         self._wire.hangUp(answer)

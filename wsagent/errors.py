@@ -74,6 +74,9 @@ class RequestRejected(Exception):
     @ivar body: its body, as C{text/plain} unless the headers say otherwise.
     """
 
+    why = "by the agent"
+    """What the log says of it."""
+
     def __init__(
         self,
         status: int = 403,
@@ -85,6 +88,26 @@ class RequestRejected(Exception):
         self.status = status
         self.headers = tuple(headers)
         self.body = body.encode() if isinstance(body, str) else body
+
+
+class Refusal(RequestRejected):
+    """
+    A request that a rule of the server refuses, before any agent is asked.
+
+    @ivar why: for the log alone: the rule, the field, and what would change it.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Iterable[tuple[str, str]] = (),
+        body: str | bytes = b"",
+        *,
+        why: str,
+    ) -> None:
+        """Say the one to the client, and the other to the log."""
+        super().__init__(status, headers, body)
+        self.why = why
 
 
 class ConnectionRejected(Exception):

@@ -18,7 +18,7 @@ from .core.extensions import Extension
 from .core.handshake import Request
 from .core.heads import isToken
 from .draining import Drain
-from .errors import RequestRejected
+from .errors import Refusal
 from .protocol import WebSocketProtocol
 from .settings import Settings, withCompression
 from .timing import Wheel, wheelOf
@@ -116,14 +116,15 @@ class WebSocketServerFactory(protocol.ServerFactory):
         """
         Make the agent for a request.
 
-        @raise RequestRejected: 400, no subprotocol is common and needed.
+        @raise Refusal: 400, no subprotocol is common and needed.
         """
         offered = request.offeredSubprotocols
         subprotocol = next((s for s in self.subprotocols if s in offered), None)
         maker = self._makers.get(subprotocol or "", self._maker)
         if maker is None:
             allowed = ", ".join(self.subprotocols)
-            raise RequestRejected(400, body=f"no common subprotocol: {allowed}\n")
+            why = f"no common subprotocol: {allowed}"
+            raise Refusal(400, body=f"{why}\n", why=why)
         agent = maker()
         agent._wire = wire  # noqa: SLF001 - all of ours on the user's object
         agent.factory = self
