@@ -19,7 +19,7 @@ core.errors
 core.deflate core.framing core.heads
 core.extensions core.tunnels
 core.handshake core.messages core.outgoing core.permessage
-core.connection core.responses
+core.connection core.forwarded core.responses
 addresses build conversation errors interfaces sockets.__init__ sockets.system sources
 access
 settings sockets.transport timing tls urls
@@ -27,7 +27,7 @@ lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption
 outlet parting
 traffic wire
-draining protocol
+draining forwarding protocol
 answering broadcasting
 demo opening server
 attempt blocking service terminal testing

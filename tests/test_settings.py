@@ -40,6 +40,39 @@ RULES = {
         ),
         "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
     ),
+    "trustedProxies": (
+        ((), ("10.0.0.0/8", "192.0.2.1", "::1", "2001:db8::/32", "unix")),
+        (
+            None,
+            "unix",
+            ["unix"],
+            ("10.0.0.1/8",),
+            ("10.0.0.0/33",),
+            ("localhost",),
+            ("",),
+            ("::1%eth0/64",),
+            (b"unix",),
+            (1,),
+        ),
+        "a tuple of networks such as '10.0.0.0/8', '::1' or 'unix'",
+    ),
+    "forwardedFields": (
+        (("forwarded",), ("x-forwarded-for",), ("x-forwarded-host", "x-forwarded-for")),
+        (
+            None,
+            (),
+            "forwarded",
+            ["forwarded"],
+            ("Forwarded",),
+            ("x-real-ip",),
+            ("forwarded", "x-forwarded-for"),
+            ([],),
+        ),
+        (
+            "('forwarded',), or some of 'x-forwarded-for', 'x-forwarded-proto' and "
+            "'x-forwarded-host' in a tuple"
+        ),
+    ),
     "requireOrigin": ((True, False), NOT_FLAGS, "True or False"),
     "hasFastLane": ((True, False), NOT_FLAGS, "True or False"),
     "isStreaming": ((True, False), NOT_FLAGS, "True or False"),
@@ -68,6 +101,8 @@ class SettingsTests(SynchronousTestCase):
                 20,
                 30,
                 None,
+                (),
+                ("x-forwarded-for", "x-forwarded-proto"),
                 False,
                 True,
                 False,

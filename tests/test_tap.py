@@ -123,6 +123,23 @@ class OptionsTests(SynchronousTestCase):
         options = parsed("--origin", "https://a", "--origin=null", "--origin", "*")
         self.assertEqual(options.settings.origins, ("https://a", "null", "*"))
 
+    def test_proxies(self):
+        """Proxies that are trusted may be several, and so may what they write."""
+        settings = parsed().settings
+        self.assertEqual(settings.trustedProxies, ())
+        settings = parsed("--trust-proxy=10.0.0.0/8", "--trust-proxy", "unix").settings
+        self.assertEqual(settings.trustedProxies, ("10.0.0.0/8", "unix"))
+        self.assertEqual(settings.forwardedFields, Settings().forwardedFields)
+        names = ["--forwarded-field=X-Forwarded-For", "--forwarded-field"]
+        settings = parsed(*names, "x-forwarded-host").settings
+        self.assertEqual(
+            settings.forwardedFields, ("x-forwarded-for", "x-forwarded-host")
+        )
+        settings = parsed("--forwarded-field", "Forwarded").settings
+        self.assertEqual(settings.forwardedFields, ("forwarded",))
+        with self.assertRaises(SystemExit):
+            parsed(*names, "Forwarded")
+
     def test_settings(self):
         """Each other option is a field of the settings."""
         arguments = {
@@ -157,6 +174,7 @@ class OptionsTests(SynchronousTestCase):
         endpoint = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
         subclass = "a subclass of wsagent.WebSocketProtocol"
         count = "a whole number from 1, or none"
+        network = "such as 10.0.0.0/8, ::1 or unix"
         notInt = "invalid literal for int() with base 10"
         for option, value, allowed in (
             ("port", "65536", f"allowed: {endpoint}"),
@@ -200,6 +218,17 @@ class OptionsTests(SynchronousTestCase):
                 "origin",
                 "example.com",
                 "allowed: such as https://example.com, null or *",
+            ),
+            ("trust-proxy", "localhost", f"allowed: {network}"),
+            ("trust-proxy", "10.0.0.1/8", f"allowed: {network}"),
+            ("trust-proxy", "", f"allowed: {network}"),
+            (
+                "forwarded-field",
+                "X-Real-IP",
+                (
+                    "allowed: Forwarded alone, or X-Forwarded-For, X-Forwarded-Proto, "
+                    "X-Forwarded-Host"
+                ),
             ),
             ("message-limit", "0", f"allowed: {count}"),
             ("message-limit", "1.5", f"allowed: {count}"),

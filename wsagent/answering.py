@@ -9,12 +9,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .access import isAllowedOrigin
+from .addresses import describePeer
 from .core import handshake
 from .core.errors import HandshakeError
 from .core.extensions import negotiate
 from .core.handshake import Request
 from .core.heads import HeadReader, RequestLine, requestLine
 from .errors import Refusal, RequestRejected
+from .forwarding import arrivalOf
 from .protocol import Accept, Choice, WebSocketProtocol
 from .wire import Wire
 
@@ -44,6 +46,7 @@ class ServerOpening:
     def connectionMade(self, wire: Wire) -> None:
         """Wait for the request."""
         self._wire = wire
+        self._peer: object = wire.transport.getPeer()
 
     def dataReceived(self, data: bytes) -> None:
         """Read the head; keep what comes before it is answered."""
@@ -59,8 +62,8 @@ class ServerOpening:
                 return
             self._reader = None
             start, headers, self._rest = whole
-            peer = self._wire.transport.getPeer()
-            request = handshake.readRequest(start, headers, peer)
+            arrival = arrivalOf(self._wire.transport)
+            request = handshake.readRequest(start, headers, self._peer, arrival)
         except HandshakeError as error:
             status, fields, why = error.status, error.fields, str(error)
             self._refuse(Refusal(status, fields, f"{why}\n", why=why))
@@ -73,7 +76,7 @@ class ServerOpening:
             self._refuse(Refusal(503, why="not decided in time"))
             self._cancel()
         else:
-            _log.info("{peer} sent no request in time", peer=str(self._wire))
+            _log.info("{peer} sent no request in time", peer=describePeer(self._peer))
             self._wire.abort()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -89,7 +92,9 @@ class ServerOpening:
     def _decide(self, request: Request) -> None:
         """Ask each rule of the door, which raises to refuse; then the agent."""
         try:
-            # 1. Who asks: behind a trusted proxy, whom it forwards for.
+            if self._factory.trust is not None:
+                request = self._factory.trust.seen(request)
+                self._peer = request.peer
             # 2. Limits.
             # 3. Route: path, host and subprotocol.
             self._demandOrigin(request)
@@ -167,7 +172,7 @@ class ServerOpening:
                 failure = Failure()
             else:
                 return
-        _log.failure("no answer for {peer}", failure, peer=str(self._wire))
+        _log.failure("no answer for {peer}", failure, peer=describePeer(self._peer))
         if not self._isAnswered:
             self._refuse(Refusal(500, why="no answer"))
 
@@ -181,7 +186,7 @@ class ServerOpening:
         self._isAnswered = True
         _log.info(
             "{peer} refused, {status}: {why}",
-            peer=str(self._wire),
+            peer=describePeer(self._peer),
             status=refusal.status,
             why=refusal.why,
         )

@@ -11,11 +11,11 @@ from twisted.internet import protocol
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import TimeoutError as TwistedTimeoutError
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import ISSLTransport, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from .core.codes import Role
-from .core.handshake import Request, Response
+from .core.handshake import PLAIN, SECURE, Request, Response
 from .errors import ConnectionRejected, RedirectRefused
 from .opening import ClientOpening, Field, ask
 from .protocol import WebSocketProtocol
@@ -207,7 +207,9 @@ class _Attempt(Generic[AgentT]):
         agent._wire = wire  # noqa: SLF001 - all of ours on the user's object
         agent.factory = self._factory
         agent.url = url
-        agent.request = replace(request, peer=wire.transport.getPeer())
+        arrival = SECURE if ISSLTransport.providedBy(wire.transport) else PLAIN
+        peer = wire.transport.getPeer()
+        agent.request = replace(request, peer=peer, arrival=arrival)
         agent.response = response
         agent.subprotocol = response.subprotocol
         return agent

@@ -19,6 +19,7 @@ from .core.handshake import Request
 from .core.heads import isToken
 from .draining import Drain
 from .errors import Refusal
+from .forwarding import Trust
 from .protocol import WebSocketProtocol
 from .settings import Settings, withCompression
 from .timing import Wheel, wheelOf
@@ -35,6 +36,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
     @ivar settings: what peers may do.
     @ivar subprotocols: names in order of preference.
     @ivar extensions: what may be agreed on, the client's order deciding.
+    @ivar trust: the proxies that are believed, or C{None}.
     """
 
     noisy = False
@@ -71,6 +73,8 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self._maker = protocol
         self.settings = settings or Settings()
         self.extensions = withCompression(extensions, self.settings)
+        proxies, fields = self.settings.trustedProxies, self.settings.forwardedFields
+        self.trust = Trust(proxies, fields) if proxies else None
         self._reactor = reactor
         self._wheel: Wheel | None = None
         # One for all wires.

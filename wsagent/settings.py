@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from .access import parseOrigin
+from .addresses import Networks
 from .core.deflate import Compression
 from .core.extensions import Extension
+from .core.forwarded import FORWARDED, X_FORWARDED
 from .core.permessage import PermessageDeflate
 
 _Value = TypeVar("_Value")
@@ -61,6 +63,34 @@ _origins: _Rule = (
     "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
     lambda value: (
         value is None or (isinstance(value, tuple) and all(map(_isOrigin, value)))
+    ),
+)
+
+
+def _areNetworks(value: object) -> bool:
+    """Ask whether a value may be C{trustedProxies}."""
+    if not isinstance(value, tuple) or not all(isinstance(each, str) for each in value):
+        return False
+    try:
+        Networks(value)
+    except ValueError:
+        return False
+    return True
+
+
+_networks: _Rule = (
+    "a tuple of networks such as '10.0.0.0/8', '::1' or 'unix'",
+    _areNetworks,
+)
+_forwardedFields: _Rule = (
+    (
+        "('forwarded',), or some of 'x-forwarded-for', 'x-forwarded-proto' and "
+        "'x-forwarded-host' in a tuple"
+    ),
+    lambda value: (
+        isinstance(value, tuple)
+        and bool(value)
+        and (value == (FORWARDED,) or all(each in X_FORWARDED for each in value))
     ),
 )
 
@@ -128,6 +158,15 @@ class Settings:
 
     requireOrigin: bool = _setting(default=False, rule=_flag)
     """Refuse requests without Origin, as from all that is no browser."""
+
+    trustedProxies: tuple[str, ...] = _setting((), _networks)
+    """Networks of the proxies that are believed when they say whom they forward for."""
+
+    forwardedFields: tuple[str, ...] = _setting(
+        ("x-forwarded-for", "x-forwarded-proto"),
+        _forwardedFields,
+    )
+    """The fields in which all of these proxies say so; others may be the client's."""
 
     compression: Compression | None = _setting(None, _compression)  # noqa: RUF009 - immutable
     """How to compress, with peers that can; C{None}: not at all."""

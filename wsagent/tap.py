@@ -89,6 +89,8 @@ class Options(usage.Options):
         self._application: type[WebSocketProtocol] | None = None
         self._subprotocols: dict[str, type[WebSocketProtocol] | None] = {}
         self._origins: list[str] = []
+        self._proxies: list[str] = []
+        self._forwarded: list[str] = []
         self.endpoints: list[IStreamServerEndpoint] = []
 
     @_inOneLine
@@ -134,6 +136,37 @@ class Options(usage.Options):
             ) from None
         self._origins.append(origin)
 
+    @_inOneLine
+    def opt_trust_proxy(self, network: str) -> None:
+        """
+        Network of proxies that are believed when they say whom they forward for,
+        such as 10.0.0.0/8, ::1 or unix; may be repeated [default: none].
+        """
+        try:
+            Settings(trustedProxies=(network,))
+        except ValueError:
+            raise usage.UsageError(
+                f"--trust-proxy {network}: allowed: such as 10.0.0.0/8, ::1 or unix",
+            ) from None
+        self._proxies.append(network)
+
+    @_inOneLine
+    def opt_forwarded_field(self, name: str) -> None:
+        """
+        Field in which all of these proxies say so: X-Forwarded-For,
+        X-Forwarded-Proto, X-Forwarded-Host or, alone, Forwarded; may be repeated
+        [default: X-Forwarded-For and X-Forwarded-Proto].
+        """
+        names = (*self._forwarded, name.lower())
+        try:
+            Settings(forwardedFields=names)
+        except ValueError:
+            raise usage.UsageError(
+                f"--forwarded-field {name}: allowed: Forwarded alone, or "
+                "X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host",
+            ) from None
+        self._forwarded.append(name.lower())
+
     def parseArgs(self, *arguments: str) -> None:
         """Refuse what is no option."""
         if arguments:
@@ -165,6 +198,10 @@ class Options(usage.Options):
             values["hasFastLane"] = False
         if self._origins:
             values["origins"] = tuple(self._origins)
+        if self._proxies:
+            values["trustedProxies"] = tuple(self._proxies)
+        if self._forwarded:
+            values["forwardedFields"] = tuple(self._forwarded)
         rules = {each.name: each.metadata["rule"] for each in fields(Settings)}
         for option, field, read, _ in _SETTINGS:
             text = self[option]

@@ -156,6 +156,9 @@ class Wire(Outlet):
 
     def __str__(self) -> str:
         """Name the peer."""
+        agent = self._agent
+        if agent is not None:
+            return describePeer(agent.request.peer)
         return describePeer(self.transport.getPeer())
 
     # What the opening calls
@@ -179,7 +182,8 @@ class Wire(Outlet):
         @param isSequential: messages wait for L{receive}.
         """
         self._endOpening()
-        peer = agent.request.peer
+        request = agent.request
+        peer = request.arrival.proxy or request.peer
         if isinstance(peer, (IPv4Address, IPv6Address)):
             # A message is sent when it is sent.
             self.transport.setTcpNoDelay(True)
@@ -203,7 +207,7 @@ class Wire(Outlet):
             codec,
         )
         self._keepalive = Keepalive(self._wheel, settings, self)
-        _log.info("{peer} connected, {how}", peer=describePeer(peer), how=openedAs)
+        _log.info("{peer} connected, {how}", peer=str(self), how=openedAs)
         self._buffer.cork()
         connection.call(agent.negotiationFinished)
         connection.converse(self.close)

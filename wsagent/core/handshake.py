@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from ipaddress import IPv6Address
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from . import codes, heads
 from .errors import HandshakeError, MethodNotAllowed, UpgradeRequired
@@ -43,6 +43,23 @@ _ACCEPTANCE: Final = (
 _OWN_FIELDS: Final = _FRAMING_FIELDS | {"host", "upgrade"}
 
 
+class Arrival(NamedTuple):
+    """What is known of how a request came, beside its head."""
+
+    isSecure: bool = False
+    """It left the client over TLS, as far as we or a trusted proxy can tell."""
+    host: str | None = None
+    """The host that a trusted proxy was asked for, or C{None}."""
+    clientCertificate: Any = None
+    """What the client has shown in TLS to us, or C{None}."""
+    proxy: object = None
+    """The address of who has forwarded it to us, or C{None}: it came directly."""
+
+
+PLAIN: Final = Arrival()
+SECURE: Final = Arrival(isSecure=True)
+
+
 @dataclass(frozen=True)
 class Request:
     """
@@ -51,14 +68,19 @@ class Request:
     Who serves many clients keeps one for each: what can be read again is.
     """
 
-    __slots__ = ("headers", "peer", "target")
+    __slots__ = ("arrival", "headers", "peer", "target")
 
     target: str
     """As it came: a path with its query, or a whole URL."""
     headers: Headers
     """All fields."""
     peer: object
-    """The address of who asks, an C{IAddress} under Twisted."""
+    """
+    The address of who asks, an C{IAddress} under Twisted; behind proxies that
+    are trusted, as they say.
+    """
+    arrival: Arrival
+    """How it came; most share one."""
 
     @property
     def path(self) -> str:
@@ -73,7 +95,24 @@ class Request:
     @property
     def host(self) -> str:
         """The host, with its port if one was named."""
+        if self.arrival.host is not None:
+            return self.arrival.host
         return _splitTarget(self.target)[0] or _readHost(self.headers)
+
+    @property
+    def isSecure(self) -> bool:
+        """Whether it left the client over TLS, as far as we can tell."""
+        return self.arrival.isSecure
+
+    @property
+    def clientCertificate(self) -> Any:
+        """
+        What the client has shown in TLS, or C{None}.
+
+        A C{twisted.internet.ssl.Certificate}, of a client that was demanded
+        to show one that a given authority has signed.
+        """
+        return self.arrival.clientCertificate
 
     @property
     def origin(self) -> str | None:
@@ -121,11 +160,17 @@ def newKey() -> bytes:
     return b64encode(os.urandom(16))
 
 
-def readRequest(start: RequestLine, headers: Headers, peer: object = None) -> Request:
+def readRequest(
+    start: RequestLine,
+    headers: Headers,
+    peer: object = None,
+    arrival: Arrival = PLAIN,
+) -> Request:
     """
     Check a request's head, each demand of RFC 6455 and more.
 
     @param peer: kept as it is.
+    @param arrival: kept as it is.
     @raise HandshakeError: it is refused, with the status of the error's class.
     @see: RFC 6455 section 4.2.1.
     """
@@ -150,7 +195,7 @@ def readRequest(start: RequestLine, headers: Headers, peer: object = None) -> Re
     # What is read again when it is asked for has to be right.
     _readOrigin(headers)
     _readSubprotocols(headers)
-    return Request(target, headers, peer)
+    return Request(target, headers, peer, arrival)
 
 
 def renderAcceptance(
@@ -223,7 +268,7 @@ def renderRequest(
     """
     if not re.fullmatch(r"/[!-~]*", target) or "#" in target:
         raise ValueError(f"target {target!r}, allowed: a path of printable ASCII")
-    if not _isAuthority(host):
+    if not isAuthority(host):
         raise ValueError(f"host {host!r}, allowed: a name or an address, with a port")
     own: list[tuple[str, str | bytes]] = [
         ("Host", host),
@@ -272,6 +317,19 @@ def readResponse(
     return Response(headers, subprotocol, codec)
 
 
+def isAuthority(authority: str) -> bool:
+    """Ask whether it is a host with perhaps a port (RFC 3986 section 3.2)."""
+    match = _authority.fullmatch(authority)
+    if match is None or int(match["port"] or 0) > 65535:
+        return False
+    if match["ipv6"] is not None:
+        try:
+            IPv6Address(match["ipv6"])
+        except ValueError:
+            return False
+    return True
+
+
 def _refuseBody(headers: Headers) -> None:
     """Refuse a request with a body: what follows the head are frames."""
     if "transfer-encoding" in headers:
@@ -312,21 +370,8 @@ def _readKey(headers: Headers) -> bytes:
 
 def _demandAuthority(authority: str) -> None:
     """Refuse what is not a host with perhaps a port."""
-    if not _isAuthority(authority):
+    if not isAuthority(authority):
         raise HandshakeError("Host is not a host with perhaps a port")
-
-
-def _isAuthority(authority: str) -> bool:
-    """Ask whether it is a host with perhaps a port (RFC 3986 section 3.2)."""
-    match = _authority.fullmatch(authority)
-    if match is None or int(match["port"] or 0) > 65535:
-        return False
-    if match["ipv6"] is not None:
-        try:
-            IPv6Address(match["ipv6"])
-        except ValueError:
-            return False
-    return True
 
 
 def _demandUpgrade(headers: Headers) -> None:
