@@ -70,6 +70,9 @@ format: $(VENV)/with-lint  ## mend the style, as far as it can be mended
 types: $(VENV)/with-lint  ## check the types
 	$(BIN)/mypy
 
+docs: $(VENV)/with-docs  ## make the pages, in build/docs; a warning is an error
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs $(ARGS)
+
 clean:  ## leave only the sources
 	rm -rf .venv build dist *.egg-info .coverage* .hypothesis .*_cache _trial_temp* compliance/reports twisted/plugins/dropin.cache
 	find . -name __pycache__ -exec rm -rf {} +
@@ -95,4 +98,4 @@ $(BIN)/pip:
 	} >/dev/null 2>&1 || { echo 'Please install the package $(NAME)-venv, and run make again.'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-.PHONY: help run test pytest off copy coverage cores compliance bench lint format types clean
+.PHONY: help run test pytest off copy coverage cores compliance bench lint format types docs clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from doctest import DocTestParser, Example
+from operator import itemgetter
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
@@ -11,12 +12,22 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("coming-from-*.rst"))
 """Those whose tables are run."""
+GUIDES = sorted(
+    page
+    for page in (ROOT / "docs").glob("*.rst")
+    if page not in PAGES and "code-block:: python\n" in page.read_text()
+)
+"""Those whose blocks are run, one after the other."""
 
-_BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:(?: +.*)?\n)+)", re.MULTILINE)
+_BLOCK = re.compile(
+    r"^\.\. code-block:: (\w+)\n(?:   :caption: (\S+)\n)?\n((?:(?: +.*)?\n)+)",
+    re.MULTILINE,
+)
 _ROW = re.compile(r"^   \* - ", re.MULTILINE)
 _LEFT = re.compile(r"^   \* - .*", re.MULTILINE)
 _TABLE_END = re.compile(r"^\S", re.MULTILINE)
 _COMMAND = re.compile(r"^ +\$ (twistd .*(?:\n +> .*)*)$", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\n(?: +> )?")
 
 
 class Row(NamedTuple):
@@ -38,7 +49,40 @@ def examples(path: Path) -> list[Example]:
 
 def blocks(path: Path) -> list[str]:
     """Give the whole Python blocks, in order."""
-    return [dedent(found) for found in _BLOCK.findall(path.read_text())]
+    return [code for language, _, code in _blocks(path) if language == "python"]
+
+
+def steps(path: Path) -> list[str | Example]:
+    """Give Python blocks and examples, in order."""
+    text = path.read_text()
+    found: list[tuple[int, str | Example]] = [
+        (text.count("\n", 0, match.start()), dedent(match[3]))
+        for match in _BLOCK.finditer(text)
+        if match[1] == "python"
+    ]
+    found += [(example.lineno, example) for example in examples(path)]
+    return [step for _, step in sorted(found, key=itemgetter(0))]
+
+
+def files(path: Path) -> dict[str, str]:
+    """Give the blocks that have a file's name for a caption."""
+    return {name: text for _, name, text in _blocks(path) if name}
+
+
+def commands(path: Path) -> list[str]:
+    """Give what is typed in a shell, a line each; their output is left out."""
+    typed = []
+    for language, _, text in _blocks(path):
+        if language == "console":
+            joined = _CONTINUED.sub("", text)
+            typed += re.findall(r"^\$ (.*)", joined, re.MULTILINE)
+    return typed
+
+
+def _blocks(path: Path) -> list[tuple[str, str, str]]:
+    """Give language, caption and text of each block."""
+    found = _BLOCK.findall(path.read_text())
+    return [(language, name, dedent(text)) for language, name, text in found]
 
 
 def rows(path: Path) -> list[Row]:

@@ -36,7 +36,7 @@ from wsagent.testing import connected
 
 from .clients import served
 from .core.notation import row
-from .documents import PAGES, ROOT, blocks, examples, rows
+from .documents import GUIDES, PAGES, ROOT, blocks, examples, files, rows, steps
 from .scripts import Authority, Server
 
 README = ROOT / "README.rst"
@@ -191,6 +191,26 @@ class DocumentCase(SynchronousTestCase):
             self.finish(eval(code, self.space))
         return printed.getvalue()
 
+    def check(self, example, page):
+        """Run an example, and see that it gives what the page shows."""
+        where = f"{page.name}:{example.lineno + 1}"
+        try:
+            got, wanted = self.execute(example.source, "single"), example.want
+        except Exception as error:
+            if example.exc_msg is None:
+                raise AssertionError(where) from error
+            got = traceback.format_exception_only(error)[-1]
+            wanted = example.exc_msg
+        isRight = OutputChecker().check_output(wanted, got, ELLIPSIS)
+        self.assertTrue(isRight, f"{where}: {got!r}, wanted {wanted!r}")
+
+    def runCases(self, case):
+        """Run the tests of a class, all of which pass."""
+        result = unittest.TestResult()
+        unittest.TestLoader().loadTestsFromTestCase(case).run(result)
+        self.assertTrue(result.testsRun)
+        self.assertEqual(result.failures + result.errors, [])
+
     def finish(self, result):
         """Have all octets arrive, and a coroutine come to its end."""
         ended = []
@@ -221,10 +241,8 @@ class PageTests(DocumentCase):
         for page in (README, *(ROOT / "docs").glob("*.rst")):
             with row(page.name):
                 text = page.read_text()
-                hasExamples = bool(examples(page))
-                hasBlocks = "code-block:: python\n" in text
-                self.assertEqual(hasExamples, page in PAGES)
-                self.assertEqual(hasBlocks, page == README)
+                if examples(page):
+                    self.assertIn(page, [*PAGES, *GUIDES])
                 self.assertEqual(text.count("code-block:: python\n"), len(blocks(page)))
 
     def test_rows(self):
@@ -240,16 +258,7 @@ class PageTests(DocumentCase):
         page = ROOT / "docs" / f"coming-from-{name}.rst"
         hasRun = []
         for example in examples(page):
-            where = f"{page.name}:{example.lineno + 1}"
-            try:
-                got, wanted = self.execute(example.source, "single"), example.want
-            except Exception as error:
-                if example.exc_msg is None:
-                    raise AssertionError(where) from error
-                got = traceback.format_exception_only(error)[-1]
-                wanted = example.exc_msg
-            isRight = OutputChecker().check_output(wanted, got, ELLIPSIS)
-            self.assertTrue(isRight, f"{where}: {got!r}, wanted {wanted!r}")
+            self.check(example, page)
             hasRun.append(example.lineno)
         leftOut = [
             each.name
@@ -257,6 +266,37 @@ class PageTests(DocumentCase):
             if not each.commands and not any(line in each.lines for line in hasRun)
         ]
         self.assertEqual(leftOut, [])
+
+
+class GuideTests(DocumentCase):
+    """The guides, which are run from the top to the bottom."""
+
+    def test_guides(self):
+        """Each block runs, each test passes, each example gives what it shows."""
+        for page in GUIDES:
+            with row(page.name):
+                self._guide(page)
+
+    def _guide(self, page):
+        """Run a page, in a folder that has the files that it shows."""
+        self.space.clear()
+        self.space.update(__name__=page.stem, reactor=self.reactor)
+        for name, text in files(page).items():
+            Path(name).write_text(text)
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            for piece in steps(page):
+                if isinstance(piece, str):
+                    self.execute(piece, "exec")
+                else:
+                    self.check(piece, page)
+            for each in list(self.space.values()):
+                if isinstance(each, type) and issubclass(each, unittest.TestCase):
+                    self.runCases(each)
+        finally:
+            del sys.path[0]
+            for name in files(page):
+                sys.modules.pop(name.removesuffix(".py"), None)
 
 
 class ReadmeTests(DocumentCase):
@@ -293,9 +333,7 @@ class ReadmeTests(DocumentCase):
             self.assertEqual([peer.received for peer in peers], [["héllo"]] * 2)
             return "chat"
         if name == "EchoTests":
-            result = unittest.TestResult()
-            unittest.TestLoader().loadTestsFromTestCase(value).run(result)
-            self.assertEqual((result.testsRun, result.wasSuccessful()), (1, True))
+            self.runCases(value)
             return "passed"
         if name == "main":
             return self.execute("await main(reactor)", "single")

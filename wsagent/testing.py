@@ -74,7 +74,7 @@ def connected(
     Connect a client to an application.
 
     @param application: a subclass of L{WebSocketProtocol}, or a whole factory;
-        its clock then has to be a L{Clock} of the test's.
+        its clock then has to be a C{Clock} of the test's.
     @param request: the octets of the client's request, L{upgradeRequest} by
         default.
     @param subprotocols: what both sides speak, unless there is a factory.

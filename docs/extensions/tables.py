@@ -1,0 +1,130 @@
+"""
+Tables that are made of the sources, so that they cannot go stale.
+
+C{.. settings::} lists fields of L{wsagent.Settings}, those that are named or
+all; C{.. options::} what C{twistd wsagent} can be told.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import Field, fields
+
+from docutils import nodes
+from epytext import paragraphs, translate
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.docutils import SphinxDirective
+from twisted.python import usage
+
+from wsagent.settings import Settings
+from wsagent.tap import _SETTINGS, Options
+
+UNITS = ("octets", "fragments", "messages", "connections", "handshakes")
+"""What can be counted: the first word of the docstring of a field that counts."""
+
+_OPTIONS = {setting.field: setting.option for setting in _SETTINGS} | {
+    "origins": "origin",
+    "compression": "compress",
+    "hasFastLane": "no-fast-lane",
+}
+
+
+def meanings() -> dict[str, str]:
+    """Say of each field what its docstring says."""
+    comments = ModuleAnalyzer.for_module(Settings.__module__).find_attr_docs()
+    return {
+        name: "\n".join(paragraphs(list(lines))).strip()
+        for (owner, name), lines in comments.items()
+        if owner == "Settings"
+    }
+
+
+def unit(field: Field, meaning: str) -> str:
+    """
+    Say what a field counts, C{seconds} too; empty if it counts nothing.
+
+    @raise ValueError: its docstring begins with something else.
+    """
+    allowed = field.metadata["rule"][0]
+    if "seconds" in allowed:
+        return "seconds"
+    if "whole number" not in allowed:
+        return ""
+    word = meaning.split(maxsplit=1)[0].lower()
+    if word not in UNITS:
+        raise ValueError(f"{field.name}: {word!r}, allowed: {', '.join(UNITS)}")
+    return word
+
+
+def shown(field: Field, meaning: str) -> str:
+    """Write a default with its unit, as people write it."""
+    value = field.default
+    counted = unit(field, meaning)
+    if not counted or value is None:
+        return f"``{value}``"
+    if counted == "octets" and value % 1024 == 0:
+        size = value // 1024
+        return f"{size} KiB" if size % 1024 else f"{size // 1024} MiB"
+    return f"{value:,} {counted}"
+
+
+def rowsOfSettings(names: Iterable[str]) -> Iterator[list[str]]:
+    """Make a row for each field: name, default, option, meaning."""
+    known = {field.name: field for field in fields(Settings)}
+    told = meanings()
+    for name in names or known:
+        option = _OPTIONS.get(name)
+        yield [
+            f"``{name}``",
+            shown(known[name], told[name]),
+            f":option:`--{option} <twistd wsagent --{option}>`" if option else "",
+            told[name],
+        ]
+
+
+class SettingsTable(SphinxDirective):
+    """Lists fields, and makes them known to links, where it lists all."""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table."""
+        named = self.arguments[0].split() if self.arguments else []
+        lines = [
+            ".. list-table::",
+            "   :header-rows: 1",
+            "   :widths: 18 16 20 46",
+            "   :class: wide",
+            "",
+        ]
+        titles = ["field", "default", "option", "what it is"]
+        for row in [titles, *rowsOfSettings(named)]:
+            for start, cell in zip("*   ", row, strict=True):
+                lines.append(f"   {start} - " + cell.replace("\n", "\n       "))
+        return self.parse_text_to_nodes("\n".join(lines) + "\n")
+
+
+class OptionsList(SphinxDirective):
+    """Lists the options."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make an entry for each, in the order of C{--help}."""
+        lines = [".. program:: twistd wsagent", ""]
+        for head, meaning in optionsOf(Options()):
+            lines += [f".. option:: {head}", "", f"   {translate(meaning)}", ""]
+        return self.parse_text_to_nodes("\n".join(lines) + "\n")
+
+
+def optionsOf(options: usage.Options) -> Iterator[tuple[str, str]]:
+    """Give the head of each option, as C{--port <port>}, and its meaning."""
+    for name in sorted(options.longOpt):
+        long = name.removesuffix("=")
+        value = f" <{long.split('-')[-1]}>" if name.endswith("=") else ""
+        yield f"--{long}{value}", options.docs[long].strip()
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Be an extension."""
+    app.add_directive("settings", SettingsTable)
+    app.add_directive("options", OptionsList)
+    return {"parallel_read_safe": True}
