@@ -42,6 +42,18 @@ class BuildTests(SynchronousTestCase):
                 isNewer = found.exists() and found.stat().st_mtime > built
                 self.assertFalse(isNewer, f"{found} is newer than what runs")
 
+    def test_namespaces(self):
+        """What a module logs bears its name, compiled or not."""
+        loggers = {}
+        for path in (ROOT / "wsagent").rglob("*.py"):
+            if path.stem != "__main__":
+                name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                logger = getattr(import_module(name), "_log", None)
+                if logger is not None:
+                    loggers[name] = logger.namespace
+        self.assertIn("wsagent.wire", loggers)
+        self.assertEqual(loggers, {name: name for name in loggers})
+
     def test_described(self):
         """People are told in words."""
         for isCompiled, words in ((True, "compiled"), (False, "pure Python")):

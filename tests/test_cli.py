@@ -55,6 +55,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_wrong(self):
         """One line names what was told and what is allowed, with status 2."""
+        count = "a whole number from 1, below 2**63, or none"
         for arguments, line in (
             (["--timeout", "0", URL], "--timeout: '0', allowed: seconds over 0"),
             (["--timeout", "nan", URL], "--timeout: 'nan', allowed: seconds over 0"),
@@ -62,7 +63,11 @@ class OptionsTests(SynchronousTestCase):
             (["--wait", "-1", URL], "--wait: '-1', allowed: seconds from 0, or none"),
             (
                 ["--message-limit", "0", URL],
-                "--message-limit: '0', allowed: a whole number from 1, or none",
+                f"--message-limit: '0', allowed: {count}",
+            ),
+            (
+                ["--message-limit", str(2**63), URL],
+                f"--message-limit: '{2**63}', allowed: {count}",
             ),
             (["--header", "X", URL], "--header: 'X', allowed: 'Name: value'"),
             (["--header", ": X", URL], "--header: ': X', allowed: 'Name: value'"),

@@ -8,6 +8,8 @@ from wsagent.core.permessage import PermessageDeflate
 from wsagent.demo import Echo
 from wsagent.testing import connected, upgradeRequest
 
+from .test_settings import LARGEST
+
 TEXT = "the same words, " * 1000
 
 
@@ -47,6 +49,12 @@ class CompressionTests(SynchronousTestCase):
         self.assertEqual(peer.received, [TEXT, TEXT.encode()])
         self.assertLess(len(peer.octets), len(TEXT) // 10)
         self.assertEqual(peer.octets[0], 0xC1)
+
+    def test_largestLimits(self):
+        """The largest numbers that are allowed are no trouble, whatever the build."""
+        peer = compressing(Settings(compression=Compression(), **LARGEST))
+        peer.sendTextMessage(TEXT)
+        self.assertEqual(peer.received, [TEXT])
 
     def test_threshold(self):
         """Short messages go out plain."""

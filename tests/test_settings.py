@@ -6,29 +6,35 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsagent.settings import Settings
 
-NOT_COUNTS = (0, -1, 1.0, True, "1", float("inf"))
-NOT_SECONDS = (0, -1, True, "1", float("inf"), float("nan"))
+MOST = 2**63 - 1
+NOT_COUNTS = (0, -1, 1.0, True, "1", float("inf"), MOST + 1)
+NOT_SECONDS = (0, -1, True, "1", float("inf"), float("nan"), 1e300, 10**400)
+COUNT = "a whole number from 1, below 2**63"
 NOT_FLAGS = (0, 1, None, "yes")
 
 # field: what is allowed, what is not, how that is said
 RULES = {
-    "messageLimit": ((1, None), NOT_COUNTS, "a whole number from 1, or None"),
-    "fragmentLimit": ((1, None), NOT_COUNTS, "a whole number from 1, or None"),
-    "headLimit": ((64,), (*NOT_COUNTS, 63, None), "a whole number from 64"),
-    "handshakeTimeout": ((0.1, 3), (*NOT_SECONDS, None), "seconds over 0"),
-    "pingInterval": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
-    "pingTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
-    "closeTimeout": ((0.1, 3), (*NOT_SECONDS, None), "seconds over 0"),
-    "idleTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
-    "messageTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
-    "sendHighWater": (
-        (65_536,),
-        (*NOT_COUNTS, 65_535, None),
-        "a whole number from 65536",
+    "messageLimit": ((1, None, MOST), NOT_COUNTS, f"{COUNT}, or None"),
+    "fragmentLimit": ((1, None, MOST), NOT_COUNTS, f"{COUNT}, or None"),
+    "headLimit": (
+        (64, MOST),
+        (*NOT_COUNTS, 63, None),
+        "a whole number from 64, below 2**63",
     ),
-    "sendLimit": ((1, None), NOT_COUNTS, "a whole number from 1, or None"),
-    "sendTimeout": ((0.1, 3, None), NOT_SECONDS, "seconds over 0, or None"),
-    "drainTimeout": ((0.1, 3), (*NOT_SECONDS, None), "seconds over 0"),
+    "handshakeTimeout": ((0.1, 3, MOST), (*NOT_SECONDS, None), "seconds over 0"),
+    "pingInterval": ((0.1, 3, MOST, None), NOT_SECONDS, "seconds over 0, or None"),
+    "pingTimeout": ((0.1, 3, MOST, None), NOT_SECONDS, "seconds over 0, or None"),
+    "closeTimeout": ((0.1, 3, MOST), (*NOT_SECONDS, None), "seconds over 0"),
+    "idleTimeout": ((0.1, 3, MOST, None), NOT_SECONDS, "seconds over 0, or None"),
+    "messageTimeout": ((0.1, 3, MOST, None), NOT_SECONDS, "seconds over 0, or None"),
+    "sendHighWater": (
+        (65_536, MOST),
+        (*NOT_COUNTS, 65_535, None),
+        "a whole number from 65536, below 2**63",
+    ),
+    "sendLimit": ((1, None, MOST), NOT_COUNTS, f"{COUNT}, or None"),
+    "sendTimeout": ((0.1, 3, MOST, None), NOT_SECONDS, "seconds over 0, or None"),
+    "drainTimeout": ((0.1, 3, MOST), (*NOT_SECONDS, None), "seconds over 0"),
     "origins": (
         (None, (), ("*", "null", "https://example.com")),
         (
@@ -77,6 +83,8 @@ RULES = {
     "hasFastLane": ((True, False), NOT_FLAGS, "True or False"),
     "isStreaming": ((True, False), NOT_FLAGS, "True or False"),
 }
+
+LARGEST = {name: MOST for name, (values, _, _) in RULES.items() if MOST in values}
 
 
 class SettingsTests(SynchronousTestCase):

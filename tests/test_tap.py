@@ -173,7 +173,7 @@ class OptionsTests(SynchronousTestCase):
         """A wrong value is one line with the option, the value and what is allowed."""
         endpoint = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
         subclass = "a subclass of wsagent.WebSocketProtocol"
-        count = "a whole number from 1, or none"
+        count = "a whole number from 1, below 2**63, or none"
         network = "such as 10.0.0.0/8, ::1 or unix"
         notInt = "invalid literal for int() with base 10"
         for option, value, allowed in (
@@ -237,9 +237,11 @@ class OptionsTests(SynchronousTestCase):
             ("message-limit", "1_000", f"allowed: {count}"),
             ("message-limit", "\u0665", f"allowed: {count}"),
             ("message-limit", "", f"allowed: {count}"),
+            ("message-limit", str(2**63), f"allowed: {count}"),
+            ("message-limit", "9" * 5000, f"allowed: {count}"),
             ("fragment-limit", "-1", f"allowed: {count}"),
-            ("head-limit", "63", "allowed: a whole number from 64"),
-            ("head-limit", "none", "allowed: a whole number from 64"),
+            ("head-limit", "63", "allowed: a whole number from 64, below 2**63"),
+            ("head-limit", "none", "allowed: a whole number from 64, below 2**63"),
             ("handshake-timeout", "0", "allowed: seconds over 0"),
             ("handshake-timeout", "inf", "allowed: seconds over 0"),
             ("handshake-timeout", "9" * 400, "allowed: seconds over 0"),

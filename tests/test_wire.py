@@ -20,6 +20,7 @@ from wsagent.testing import MemoryTransport, connected, upgradeRequest
 from wsagent.wire import describePeer
 
 from .agents import CLOSE, TEXT, AgentCase, Noting, doing
+from .test_settings import LARGEST
 
 
 class EndingTests(AgentCase):
@@ -604,6 +605,14 @@ class SettingsTests(AgentCase):
         settings = Settings(messageLimit=3)
         agent = connected(Noting, settings).agent
         self.assertIs(agent.settings, settings)
+
+    def test_largest(self):
+        """The largest numbers that are allowed are no trouble, whatever the build."""
+        peer, _ = self.open(Echo, **LARGEST)
+        peer.sendTextMessage("a")
+        peer.sendOctets(frame(1, b"b", fin=0, key=KEY))
+        peer.sendOctets(frame(0, b"c", key=KEY))
+        self.assertEqual(peer.received, ["a", "bc"])
 
     def test_failureHasNoTraceback(self):
         """The reason is a plain Failure, its cause another exception."""

@@ -105,9 +105,12 @@ def _wait(text: str) -> float | None:
 
 def _octets(text: str) -> int | None:
     """Read a size, or C{none}."""
-    if text != "none" and not (text.isascii() and text.isdigit() and int(text)):
-        raise _allowed(text, "a whole number from 1, or none")
-    return None if text == "none" else int(text)
+    if text == "none":
+        return None
+    with suppress(ValueError):
+        if text.isascii() and text.isdigit() and 0 < (value := int(text)) < 1 << 63:
+            return value
+    raise _allowed(text, "a whole number from 1, below 2**63, or none")
 
 
 def _authorities(path: str) -> ssl.SSLContext:

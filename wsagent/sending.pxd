@@ -11,7 +11,7 @@ cdef class SendBuffer:
     cdef object _transport
     cdef LaneTransport _lane
     cdef object _owner
-    cdef Py_ssize_t _highWater
+    cdef long long _highWater
     cdef object _waiting
     cdef Py_ssize_t _waitingAmount
     cdef Py_ssize_t _handedOver

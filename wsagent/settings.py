@@ -17,27 +17,39 @@ _Value = TypeVar("_Value")
 _Rule = tuple[str, Callable[[Any], bool]]
 
 
+_END = 1 << 63
+"""What is from here on is no integer of C, and no amount of anything."""
+
+
 def _isCount(value: object, least: int) -> bool:
-    """Ask whether a value is a whole number, and not too small."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _isDuration(value: object) -> bool:
-    """Ask whether a value is a positive, finite number of seconds."""
+    """Ask whether a value is a whole number, not too small and not too large."""
     return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and 0 < value < float("inf")
+        isinstance(value, int) and not isinstance(value, bool) and least <= value < _END
     )
 
 
-_count: _Rule = ("a whole number from 1", lambda value: _isCount(value, 1))
+def _isDuration(value: object) -> bool:
+    """Ask whether a value is a positive number of seconds that a clock can add."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and 0 < value < _END
+    )
+
+
+def _countFrom(least: int) -> _Rule:
+    """Allow whole numbers."""
+    allowed = f"a whole number from {least}, below 2**63"
+    return allowed, lambda value: _isCount(value, least)
+
+
+_count = _countFrom(1)
 _countOrNone: _Rule = (
-    "a whole number from 1, or None",
+    f"{_count[0]}, or None",
     lambda value: value is None or _isCount(value, 1),
 )
-_head: _Rule = ("a whole number from 64", lambda value: _isCount(value, 64))
-_highWater: _Rule = ("a whole number from 65536", lambda value: _isCount(value, 65536))
+_head = _countFrom(64)
+_highWater = _countFrom(65_536)
 _seconds: _Rule = ("seconds over 0", _isDuration)
 _secondsOrNone: _Rule = (
     "seconds over 0, or None",

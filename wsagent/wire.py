@@ -43,7 +43,8 @@ from .sockets.adoption import adopted
 from .timing import Deadline, Wheel
 
 # A class's own would put the instance, for good, into every event that is kept.
-_log = Logger()
+# Compiled, we have no frame by which Twisted could tell our name.
+_log = Logger(__name__)
 
 
 class Wire(Outlet):

@@ -226,9 +226,7 @@ class Side:
             self.noted.append((type(error).__name__, str(error), code))
 
     def _handOver(self) -> None:
-        """Have a new connection go on with the state of this one, unless it is over."""
-        if self._connection.isClosed:
-            return
+        """Have a new connection go on with the state of this one."""
         state = self._connection.state()
         self.noted.append(plain(state))
         self._builds.append(self._builds.pop(0))
@@ -589,9 +587,11 @@ class ReferencesTests(BuildsTestCase):
     def test_weak(self) -> None:
         """What an application, or Twisted, gets may be referred to weakly."""
         from wsagent import protocol, wire
+        from wsagent.core import outgoing
         from wsagent.sockets import transport
 
         for each in (
+            outgoing.PreparedMessage,
             protocol.WebSocketProtocol,
             wire.Wire,
             transport.LaneTransport,

@@ -720,6 +720,18 @@ class StateTests(SynchronousTestCase):
                 side.handOver(newCodec(self.movable))
         self.assertIsInstance(error, MessageTooBig)
 
+    def test_failed(self) -> None:
+        """One that has failed on what came, at any octet, is handed over as closed."""
+        for message in (b"\x07", HELLO[:4], HELLO_AGAIN, deflated(bytes(101))[0]):
+            side = Side(newCodec(self.movable), limits=Limits(100, 100))
+            self.assertIsNotNone(side.feed([sent(message, sizes=2)]))
+            side.handOver(newCodec(self.movable))
+            self.assertTrue(side.connection.isClosed)
+            side.feed([sent(HELLO)])
+            side.connection.sendText("a")
+            with row(message):
+                self.assertEqual((side.calls, len(side.written)), ([], 1))
+
     def test_notMovable(self) -> None:
         """Without being asked to, a connection with a codec has no state."""
         side = Side()

@@ -136,7 +136,8 @@ class Connection(MessageReader):
         self.isOpen = state.phase is Phase.OPEN
         self.isClosed = state.phase is Phase.CLOSED
         self.restoreMessages(state.reader)
-        if self._codec is not None:
+        # One that is closed needs none, and may have failed on what came encoded.
+        if self._codec is not None and not self.isClosed:
             self._codec.restore(state.codec)
         self._sendingOpcode = state.sendingOpcode
         self._held = deque(state.held)
@@ -144,10 +145,11 @@ class Connection(MessageReader):
 
     def state(self) -> ConnectionState:
         """Give all that L{restored} needs; not from inside a call of ours."""
+        codec = self._codec
         return ConnectionState(
             phase=self.phase,
             reader=self.messagesState(),
-            codec=None if self._codec is None else self._codec.state(),
+            codec=None if codec is None or self.isClosed else codec.state(),
             sendingOpcode=self._sendingOpcode,
             held=tuple(self._held),
         )

@@ -10,6 +10,7 @@ cdef class PreparedMessage:
     cdef readonly object choice
     cdef bytes _plain
     cdef dict _encoded
+    cdef object __weakref__
 
     @cython.locals(frame=bytes)
     cpdef bytes frame(self, codec)

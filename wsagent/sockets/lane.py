@@ -16,7 +16,8 @@ from zope.interface import classImplements
 from . import system
 from .transport import LaneTransport
 
-_log = Logger()
+# Compiled, we have no frame by which Twisted could tell our name.
+_log = Logger(__name__)
 
 _TURN = 0.002
 """Seconds for which the reactor waits, at most, while sockets are ready."""
