@@ -1,12 +1,22 @@
-"""L{wsagent.access}: rows O1 to O8 of who gets in by Origin."""
+"""L{wsagent.access}: who gets in by Host and by Origin."""
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent.access import Origin, isAllowedOrigin, parseOrigin
+from wsagent.access import (
+    Origin,
+    isAllowedHost,
+    isAllowedOrigin,
+    parseHost,
+    parseListed,
+    parseOrigin,
+)
 from wsagent.settings import Settings
 from wsagent.testing import connected, upgradeRequest
 
 from .agents import Noting
+
+BOOKS = "xn--bcher-kva.example"
 
 
 class ParseOriginTests(SynchronousTestCase):
@@ -20,6 +30,10 @@ class ParseOriginTests(SynchronousTestCase):
             ("http://h:08080", Origin("http", "h", "8080")),
             ("wss://[::1]", Origin("wss", "[::1]", "443")),
             ("ws://[2001:DB8::1]:9", Origin("ws", "[2001:db8::1]", "9")),
+            ("ws://[0:0::0:1]", Origin("ws", "[::1]", "80")),
+            ("http://h:0", Origin("http", "h", "0")),
+            ("http://h:65535", Origin("http", "h", "65535")),
+            ("http://a_b.c-d.", Origin("http", "a_b.c-d.", "80")),
             ("moz-extension://0a1b", Origin("moz-extension", "0a1b", "")),
         ):
             self.assertEqual(parseOrigin(text), origin)
@@ -42,17 +56,83 @@ class ParseOriginTests(SynchronousTestCase):
             "http://h\n",
             "1http://h",
             "http://[::1",
+            "http://[::1]]",
+            "http://[1::2::3]",
+            "http://[::1%25eth0]",
+            "http://u@[::1]",
+            "http://u:p@h",
+            "http://h:65536",
+            "http://h:99999",
             "http://a b",
+            "http://a..b",
+            "http://.a",
+            "http://*.a",
+            "http://a%2eb",
+            "http://b\u00fccher",
+            # Which case-folding makes to ASCII: long s, and the Kelvin sign.
+            "http://\u017f",
+            "\u212a://h",
         ):
             self.assertIsNone(parseOrigin(text), text)
+
+    def test_listed(self):
+        """One that is listed may be a wildcard, and in any script."""
+        for text, origin in (
+            ("https://*.Example.com", Origin("https", "*.example.com", "443")),
+            ("http://*.a:8080", Origin("http", "*.a", "8080")),
+            ("https://B\u00fccher.example", Origin("https", BOOKS, "443")),
+            ("https://*.b\u00fccher.example", Origin("https", f"*.{BOOKS}", "443")),
+            ("https://[::1]:9", Origin("https", "[::1]", "9")),
+            ("https://a1", Origin("https", "a1", "443")),
+            ("https://*.a1", Origin("https", "*.a1", "443")),
+        ):
+            self.assertEqual(parseListed(text), origin)
+        for text in (
+            "",
+            "*.a",
+            "https://*.",
+            "https://*.*.a",
+            "https://*.[::1]",
+            "https://*.1",
+            "https://*.2.3.4.",
+            "https://\ud800",
+            "https://-\u00fc-",
+        ):
+            self.assertIsNone(parseListed(text), text)
+
+    def test_host(self):
+        """A host that is listed is a name or an address, and no more."""
+        for text, host in (
+            ("Example.com", "example.com"),
+            ("*.example.com", "*.example.com"),
+            ("b\u00fccher.example", BOOKS),
+            ("[::0:1]", "[::1]"),
+            ("127.0.0.1", "127.0.0.1"),
+        ):
+            self.assertEqual(parseHost(text), host)
+        for text in ("", "h:80", "http://h", "::1", "[::1]:1", "h/", "u@h", "*"):
+            self.assertIsNone(parseHost(text), text)
+
+
+class AllowedHostTests(SynchronousTestCase):
+    """L{isAllowedHost} compares names, whatever the port."""
+
+    def test_allowed(self):
+        """One is enough."""
+        allowed = ("a", "*.b", "[::1]")
+        for host in ("a", "A:80", "x.b", "x.y.b:1", "[::0:1]:2"):
+            self.assertTrue(isAllowedHost(host, allowed), host)
+        for host in ("b", "xb", "a.", "a.a", "[::2]", "!", "", "*.b"):
+            self.assertFalse(isAllowedHost(host, allowed), host)
+        self.assertFalse(isAllowedHost("a", ()))
 
 
 class AllowedOriginTests(SynchronousTestCase):
     """L{isAllowedOrigin} decides as the settings say."""
 
-    def check(self, expected, origin, host="h", allowed=None, isRequired=False):
+    def check(self, expected, origin, host="h", allowed=None, isRequired=False, **how):
         """Compare one decision."""
-        decision = isAllowedOrigin(origin, host, allowed, isRequired)
+        decision = isAllowedOrigin(origin, host, allowed, isRequired, **how)
         self.assertIs(decision, expected, (origin, host, allowed))
 
     def test_absent(self):
@@ -88,6 +168,16 @@ class AllowedOriginTests(SynchronousTestCase):
         self.check(False, "http://h", allowed=("https://h",))
         self.check(False, "http://h:443", allowed=("https://h",))
 
+    def test_secure(self):
+        """O5: over TLS, the host itself is C{https} too."""
+        self.check(True, "https://h", isSecure=True)
+        self.check(True, "https://h:443", isSecure=True)
+        self.check(True, "https://h:8443", "h:8443", isSecure=True)
+        self.check(False, "http://h", isSecure=True)
+        self.check(False, "http://h:443", isSecure=True)
+        self.check(False, "http://h:8443", "h:8443", isSecure=True)
+        self.check(True, "http://h", allowed=("http://h",), isSecure=True)
+
     def test_alike(self):
         """O6: what only looks like a listed origin stays out."""
         for origin in (
@@ -107,6 +197,21 @@ class AllowedOriginTests(SynchronousTestCase):
         for allowed in ("https://example.com", "https://EXAMPLE.com:443"):
             self.check(True, "HTTPS://EXAMPLE.com:443", allowed=(allowed,))
 
+    def test_wildcard(self):
+        """O9: C{*.} stands for one label or more."""
+        allowed = ("https://*.example.com",)
+        for origin in ("https://a.example.com", "https://a.b.example.com:443"):
+            self.check(True, origin, allowed=allowed)
+        for origin in (
+            "https://example.com",
+            "https://.example.com",
+            "https://a.example.com.evil",
+            "https://a.b@.example.com",
+            "https://aexample.com",
+            "http://a.example.com",
+        ):
+            self.check(False, origin, allowed=allowed)
+
     def test_list(self):
         """A list takes the place of the host itself, an empty one lets none in."""
         self.check(False, "http://h", allowed=("https://a", "https://b"))
@@ -120,10 +225,63 @@ class AllowedOriginTests(SynchronousTestCase):
 
 
 class RequestTests(SynchronousTestCase):
-    """A request's Origin is looked at before the application is."""
+    """A request's Host and Origin are looked at before the application is."""
+
+    def test_logged(self):
+        """The log names the field, and what would change the rule; the client less."""
+        origins = "allowed by settings.origins, --origin"
+        evil = [("Origin", "http://evil")]
+        for settings, headers, why in (
+            (Settings(), evil, f"Origin 'http://evil', {origins}: localhost"),
+            (
+                Settings(origins=("https://a", "null")),
+                evil,
+                f"Origin 'http://evil', {origins}: https://a, null",
+            ),
+            (
+                Settings(origins=()),
+                [("Origin", "e" * 999)],
+                f"Origin '{'e' * 98}, {origins}: none",
+            ),
+            (
+                Settings(requireOrigin=True),
+                [],
+                "no Origin, needed by settings.requireOrigin, --require-origin",
+            ),
+            (
+                Settings(hosts=("a", "*.b")),
+                [],
+                "Host 'localhost', allowed by settings.hosts, --host: a, *.b",
+            ),
+            (
+                Settings(hosts=()),
+                [],
+                "Host 'localhost', allowed by settings.hosts, --host: none",
+            ),
+        ):
+            with capturedLogs() as events:
+                peer = connected(Noting, settings, upgradeRequest(headers=headers))
+            self.assertEqual(events[-1]["why"], why)
+            self.assertIn(peer.status, (403, 421))
+            self.assertLess(len(peer.octets), 60)
+            self.assertEqual(peer.octets.count(b"\n"), 1)
+            self.assertNotIn(b"evil", peer.octets)
+
+    def test_loggedSecure(self):
+        """Of what has come over TLS, the log says that a page has to, too."""
+        request = upgradeRequest(
+            headers=[
+                ("Origin", "http://localhost"),
+                ("X-Forwarded-For", "203.0.113.9"),
+                ("X-Forwarded-Proto", "https"),
+            ],
+        )
+        with capturedLogs() as events:
+            connected(Noting, Settings(trustedProxies=("192.0.2.1",)), request)
+        self.assertTrue(events[-1]["why"].endswith(": https://localhost"))
 
     def test_refused(self):
-        """O3: a foreign page gets a 403 without body, and no agent is made."""
+        """O3: a foreign page gets a 403, and no agent is made."""
         made = []
 
         def make():
@@ -132,7 +290,7 @@ class RequestTests(SynchronousTestCase):
 
         request = upgradeRequest(headers=[("Origin", "http://evil")])
         peer = connected(make, request=request)
-        self.assertEqual((peer.status, peer.octets, made), (403, b"", []))
+        self.assertEqual((peer.status, made), (403, []))
         self.assertTrue(peer.isDisconnected)
 
     def test_settings(self):

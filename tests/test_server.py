@@ -590,14 +590,14 @@ class FactoryTests(SynchronousTestCase):
             )
             connected(Noting, request=upgradeRequest(headers=[("Origin", "http://x")]))
         lines = [event["log_format"].format(**event) for event in events]
-        allowed = "allowed by settings.origins"
+        allowed = "allowed by settings.origins, --origin"
         refused = "192.0.2.1:54321 refused"
         self.assertEqual(
             lines,
             [
                 f"{refused}, 405: method is not GET",
-                f"{refused}, 403: origin 'http://evil', {allowed}: https://a, null",
-                f"{refused}, 403: origin 'http://x', {allowed}: localhost",
+                f"{refused}, 403: Origin 'http://evil', {allowed}: https://a, null",
+                f"{refused}, 403: Origin 'http://x', {allowed}: localhost",
             ],
         )
 

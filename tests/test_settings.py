@@ -36,7 +36,7 @@ RULES = {
     "sendTimeout": ((0.1, 3, MOST, None), NOT_SECONDS, "seconds over 0, or None"),
     "drainTimeout": ((0.1, 3, MOST), (*NOT_SECONDS, None), "seconds over 0"),
     "origins": (
-        (None, (), ("*", "null", "https://example.com")),
+        (None, (), ("*", "null", "https://example.com", "https://*.example.com")),
         (
             "https://example.com",
             ["https://example.com"],
@@ -44,7 +44,22 @@ RULES = {
             ("https://example.com/",),
             (b"https://example.com",),
         ),
-        "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
+        (
+            "None, or a tuple of origins such as 'https://example.com', "
+            "'https://*.example.com', 'null' or '*'"
+        ),
+    ),
+    "hosts": (
+        (None, (), ("example.com", "*.example.com", "[::1]", "127.0.0.1")),
+        (
+            "example.com",
+            ["example.com"],
+            ("example.com:80",),
+            ("https://example.com",),
+            ("*",),
+            (b"example.com",),
+        ),
+        "None, or a tuple of hosts such as 'example.com', '*.example.com' or '[::1]'",
     ),
     "trustedProxies": (
         ((), ("10.0.0.0/8", "192.0.2.1", "::1", "2001:db8::/32", "unix")),
@@ -108,6 +123,7 @@ class SettingsTests(SynchronousTestCase):
                 1_048_576,
                 20,
                 30,
+                None,
                 None,
                 (),
                 ("x-forwarded-for", "x-forwarded-proto"),

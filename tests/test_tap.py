@@ -122,6 +122,14 @@ class OptionsTests(SynchronousTestCase):
         """C{--origin} may be repeated."""
         options = parsed("--origin", "https://a", "--origin=null", "--origin", "*")
         self.assertEqual(options.settings.origins, ("https://a", "null", "*"))
+        self.assertFalse(options.settings.requireOrigin)
+        self.assertTrue(parsed("--require-origin").settings.requireOrigin)
+
+    def test_host(self):
+        """C{--host} may be repeated; without, there is no list."""
+        options = parsed("--host", "a.example", "--host=*.b.example", "--host", "[::1]")
+        self.assertEqual(options.settings.hosts, ("a.example", "*.b.example", "[::1]"))
+        self.assertIsNone(parsed().settings.hosts)
 
     def test_proxies(self):
         """Proxies that are trusted may be several, and so may what they write."""
@@ -217,7 +225,15 @@ class OptionsTests(SynchronousTestCase):
             (
                 "origin",
                 "example.com",
-                "allowed: such as https://example.com, null or *",
+                (
+                    "allowed: such as https://example.com, "
+                    "https://*.example.com, null or *"
+                ),
+            ),
+            (
+                "host",
+                "example.com:80",
+                "allowed: such as example.com, *.example.com or [::1]",
             ),
             ("trust-proxy", "localhost", f"allowed: {network}"),
             ("trust-proxy", "10.0.0.1/8", f"allowed: {network}"),
@@ -295,6 +311,8 @@ class OptionsTests(SynchronousTestCase):
             "--app=",
             "--subprotocol=",
             "--origin=",
+            "--host=",
+            "--require-origin",
             "--no-fast-lane Leave every socket to Twisted's own transport.",
         ):
             self.assertIn(said, text)

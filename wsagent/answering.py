@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .access import isAllowedOrigin
+from .access import demandHost, demandOrigin
 from .addresses import describePeer
 from .core import handshake
 from .core.errors import HandshakeError
@@ -91,26 +91,19 @@ class ServerOpening:
 
     def _decide(self, request: Request) -> None:
         """Ask each rule of the door, which raises to refuse; then the agent."""
+        settings = self._factory.settings
         try:
             if self._factory.trust is not None:
                 request = self._factory.trust.seen(request)
                 self._peer = request.peer
             # 2. Limits.
             # 3. Route: path, host and subprotocol.
-            self._demandOrigin(request)
+            demandHost(request, settings.hosts)
+            demandOrigin(request, settings.origins, settings.requireOrigin)
             # 5. Credentials.
             self._ask(request)
         except Exception:  # noqa: BLE001 - whatever the application raises
             self._failed(Failure())
-
-    def _demandOrigin(self, request: Request) -> None:
-        """Refuse pages of others."""
-        settings = self._factory.settings
-        origin, host, allowed = request.origin, request.host, settings.origins
-        if not isAllowedOrigin(origin, host, allowed, settings.requireOrigin):
-            names = host if allowed is None else ", ".join(allowed)
-            why = f"origin {origin!r}, allowed by settings.origins: {names}"
-            raise Refusal(403, why=why)
 
     def _ask(self, request: Request) -> None:
         """Have an agent decide, at once or later."""

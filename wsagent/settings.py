@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from .access import parseOrigin
+from .access import parseHost, parseListed
 from .addresses import Networks
 from .core.deflate import Compression
 from .core.extensions import Extension
@@ -67,14 +67,28 @@ _compression: _Rule = (
 def _isOrigin(value: object) -> bool:
     """Ask whether a value may stand in C{origins}."""
     return isinstance(value, str) and (
-        value in ("*", "null") or parseOrigin(value) is not None
+        value in ("*", "null") or parseListed(value) is not None
     )
 
 
+def _isHost(value: object) -> bool:
+    """Ask whether a value may stand in C{hosts}."""
+    return isinstance(value, str) and parseHost(value) is not None
+
+
 _origins: _Rule = (
-    "None, or a tuple of origins such as 'https://example.com', 'null' or '*'",
+    (
+        "None, or a tuple of origins such as 'https://example.com', "
+        "'https://*.example.com', 'null' or '*'"
+    ),
     lambda value: (
         value is None or (isinstance(value, tuple) and all(map(_isOrigin, value)))
+    ),
+)
+_hosts: _Rule = (
+    "None, or a tuple of hosts such as 'example.com', '*.example.com' or '[::1]'",
+    lambda value: (
+        value is None or (isinstance(value, tuple) and all(map(_isHost, value)))
     ),
 )
 
@@ -167,6 +181,9 @@ class Settings:
 
     origins: tuple[str, ...] | None = _setting(None, _origins)
     """Pages that may connect; C{None}: those of the host itself; C{"*"}: all."""
+
+    hosts: tuple[str, ...] | None = _setting(None, _hosts)
+    """Hosts that requests may be for, on any port; C{None}: all.  More: 421."""
 
     requireOrigin: bool = _setting(default=False, rule=_flag)
     """Refuse requests without Origin, as from all that is no browser."""

@@ -78,6 +78,7 @@ class Options(usage.Options):
     )
     optFlags = [  # noqa: RUF012
         ["compress", None, "Compress messages, with peers that can."],
+        ["require-origin", None, "Refuse requests that name no Origin: no browser's."],
         ["no-fast-lane", None, "Leave every socket to Twisted's own transport."],
     ]
     optParameters = [_row(setting) for setting in _SETTINGS]  # noqa: RUF012
@@ -89,6 +90,7 @@ class Options(usage.Options):
         self._application: type[WebSocketProtocol] | None = None
         self._subprotocols: dict[str, type[WebSocketProtocol] | None] = {}
         self._origins: list[str] = []
+        self._hosts: list[str] = []
         self._proxies: list[str] = []
         self._forwarded: list[str] = []
         self.endpoints: list[IStreamServerEndpoint] = []
@@ -125,16 +127,31 @@ class Options(usage.Options):
     @_inOneLine
     def opt_origin(self, origin: str) -> None:
         """
-        Origin whose pages may connect, such as https://example.com, null or *; may
-        be repeated [default: the host itself].
+        Origin whose pages may connect, such as https://example.com,
+        https://*.example.com, null or *; may be repeated [default: the host itself].
         """
         try:
             Settings(origins=(origin,))
         except ValueError:
             raise usage.UsageError(
-                f"--origin {origin}: allowed: such as https://example.com, null or *",
+                f"--origin {origin}: allowed: such as https://example.com, "
+                "https://*.example.com, null or *",
             ) from None
         self._origins.append(origin)
+
+    @_inOneLine
+    def opt_host(self, host: str) -> None:
+        """
+        Host that requests may be for, on any port, such as example.com,
+        *.example.com or [::1]; may be repeated [default: all].
+        """
+        try:
+            Settings(hosts=(host,))
+        except ValueError:
+            raise usage.UsageError(
+                f"--host {host}: allowed: such as example.com, *.example.com or [::1]",
+            ) from None
+        self._hosts.append(host)
 
     @_inOneLine
     def opt_trust_proxy(self, network: str) -> None:
@@ -198,6 +215,10 @@ class Options(usage.Options):
             values["hasFastLane"] = False
         if self._origins:
             values["origins"] = tuple(self._origins)
+        if self._hosts:
+            values["hosts"] = tuple(self._hosts)
+        if self["require-origin"]:
+            values["requireOrigin"] = True
         if self._proxies:
             values["trustedProxies"] = tuple(self._proxies)
         if self._forwarded:
