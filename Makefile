@@ -56,6 +56,27 @@ cores: $(VENV)/with-test
 compliance: $(VENV)/with-compliance  ## hold both sides against the conformance suite
 	$(BIN)/python compliance/run.py $(ARGS)
 
+fuzz: $(VENV)/with-fuzz  ## look for octets with which what has to hold does not
+	$(BIN)/python -m fuzz $(ARGS)
+
+# One copy each: the engine counts what clang compiles for it, people run what gcc does.
+SANITIZED = -fno-omit-frame-pointer -g -fsanitize=address,undefined
+CLANG = clang
+SWEEP = tests/core tests/sockets tests/safety tests/network/test_lane.py \
+    tests/network/test_transport.py tests/network/test_serving.py
+
+asan-pytest:  ## run tests in a copy, compiled with AddressSanitizer
+	@$(MAKE) --no-print-directory copy COPY=build/asan
+	CFLAGS='$(SANITIZED)' $(MAKE) -C build/asan $(VENV)/with-test
+	cd build/asan && env LD_PRELOAD=$$(cc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    $(BIN)/pytest -p no:cacheprovider $(or $(ARGS),$(SWEEP))
+
+asan-fuzz:  ## fuzz what is compiled, in a copy, with AddressSanitizer
+	@$(MAKE) --no-print-directory copy COPY=build/asan-fuzz
+	CC=$(CLANG) CFLAGS='$(SANITIZED),fuzzer-no-link' $(MAKE) -C build/asan-fuzz $(VENV)/with-fuzz
+	cd build/asan-fuzz && $(BIN)/python -m fuzz --compiled $(ARGS)
+
 bench: | $(BIN)/pip  ## measure beside other libraries
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -98,4 +119,4 @@ $(BIN)/pip:
 	} >/dev/null 2>&1 || { echo 'Please install the package $(NAME)-venv, and run make again.'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-.PHONY: help run test pytest off copy coverage cores compliance bench lint format types docs clean
+.PHONY: help run test pytest off copy coverage cores compliance fuzz asan-pytest asan-fuzz bench lint format types docs clean

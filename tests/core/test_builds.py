@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import io
-import pickle
 import random
-import sys
 import weakref
 from collections.abc import Iterator, Sequence
-from enum import Enum
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,69 +15,16 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import wsagent
 
+from .builds import COMPILED, SOURCES, Build, load, plain, unload
 from .compressing import deflated
 from .notation import KEY, cutAt, frame, pieces, row
 from .strategies import CLOSE_CODES, CUTS, PAYLOADS, TEXTS, conversations
-
-FOLDER = Path(wsagent.__file__).parent
-PURE = "wsagentSources"
-"""The package that has the core once more, of its sources."""
 
 EXAMPLES = 300
 """More than elsewhere: this has to find what nobody has thought of."""
 
 Step = tuple[Any, ...]
 """What is done to a connection: the name of a method, and arguments."""
-
-
-class SourcesFinder(MetaPathFinder):
-    """Finds the modules of L{PURE}: Python, also where there is something compiled."""
-
-    def find_spec(
-        self, fullname: str, path: object, target: object = None
-    ) -> ModuleSpec | None:
-        """Find a source."""
-        package, *inner = fullname.split(".")
-        if package != PURE or not inner:
-            return None
-        folder = FOLDER.joinpath(*inner)
-        if folder.is_dir():
-            places = [str(folder)]
-            source = folder / "__init__.py"
-            return spec_from_file_location(
-                fullname, source, submodule_search_locations=places
-            )
-        return spec_from_file_location(fullname, folder.with_suffix(".py"))
-
-
-class Build:
-    """The core of one build."""
-
-    def __init__(self, package: str) -> None:
-        """@param package: that it is in."""
-        self.package = package
-
-    def __getattr__(self, name: str) -> ModuleType:
-        """Import one of its modules."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return importlib.import_module(f"{self.package}.core.{name}")
-
-    def moved(self, state: object) -> Any:
-        """Take a state of any build as another process would, from its octets."""
-        build = self
-
-        class Unpickler(pickle.Unpickler):
-            def find_class(self, module: str, name: str) -> Any:
-                package, dot, inner = module.partition(".")
-                if package in (PURE, "wsagent"):
-                    module = build.package + dot + inner
-                return super().find_class(module, name)
-
-        return Unpickler(io.BytesIO(pickle.dumps(state))).load()
-
-
-COMPILED, SOURCES = Build("wsagent"), Build(PURE)
 
 
 class BuildsTestCase(SynchronousTestCase):
@@ -96,28 +34,10 @@ class BuildsTestCase(SynchronousTestCase):
         """Load the sources."""
         if not wsagent.__compiled__:
             raise SkipTest("the build that runs is pure Python: there is no other")
-        root = ModuleType(PURE)
-        root.__path__ = []
-        finder = SourcesFinder()
-        sys.modules[PURE] = root
-        sys.meta_path.insert(0, finder)
-        self.addCleanup(self._unload, finder)
+        self.addCleanup(unload, load())
         for name in ("masking", "framing", "messages", "outgoing", "connection"):
             suffix = Path(str(getattr(SOURCES, name).__file__)).suffix
             assert suffix == ".py", "these are to be the sources"
-
-    def _unload(self, finder: MetaPathFinder) -> None:
-        """Forget the sources."""
-        sys.meta_path.remove(finder)
-        for name in [name for name in sys.modules if name.split(".")[0] == PURE]:
-            del sys.modules[name]
-
-
-def plain(value: object) -> Any:
-    """Take the classes of a build off a value."""
-    if isinstance(value, tuple):
-        return tuple(map(plain, value))
-    return value.value if isinstance(value, Enum) else value
 
 
 class Reacting:
