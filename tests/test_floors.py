@@ -14,7 +14,7 @@ import wsagent
 
 # One line a floor, the ground first.
 FLOORS = """
-core.__init__ core.codes core.masking
+core.__init__ core.codes core.masking core.paths
 core.errors
 core.deflate core.framing core.heads
 core.extensions core.tunnels
@@ -28,6 +28,7 @@ delivery ending keepalive proxies sockets.adoption
 outlet parting
 traffic wire
 draining forwarding protocol
+loading routing
 answering broadcasting
 demo opening server
 attempt blocking service terminal testing

@@ -97,7 +97,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(len(self.reactor.tcpServers), 1)
 
     def test_log(self):
-        """The log says which build runs, and where it listens."""
+        """The log says which build runs, who answers, and where it listens."""
         with capturedLogs() as events:
             self.service.startService()
             self.endpoints[0].listening[0].callback(MemoryPort(8001))
@@ -107,6 +107,7 @@ class ServiceTests(SynchronousTestCase):
             lines,
             [
                 f"build: {describeBuild()}",
+                "route: * -> tests.agents:Noting",
                 "listening on 192.0.2.2:8001",
                 "listening on 192.0.2.2:8002",
             ],

@@ -36,6 +36,12 @@ def parsed(*arguments):
     return options
 
 
+def makers(factory):
+    """Tell what makes the agents of a factory's only route."""
+    (route,) = factory.routes
+    return route.makers
+
+
 class OptionsTests(SynchronousTestCase):
     """What is told, and what is made of it."""
 
@@ -65,7 +71,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(
             factory.subprotocols, ("lws-mirror-protocol", "dumb-increment-protocol")
         )
-        self.assertIs(factory._maker, demo.Echo)
+        self.assertIs(makers(factory)[None], demo.Echo)
 
     def test_port(self):
         """C{--port} is a number or an endpoint, and may be repeated."""
@@ -81,14 +87,14 @@ class OptionsTests(SynchronousTestCase):
         """C{--app} names a class by its module, with a colon or a dot."""
         for name in ("wsagent.demo:Increment", "wsagent.demo.Increment"):
             factory = parsed("--app", name).makeFactory()
-            self.assertIs(factory._maker, demo.Increment)
+            self.assertEqual(makers(factory), {None: demo.Increment})
             self.assertEqual(factory.subprotocols, ())
 
     def test_appFromFolder(self):
         """An application is found in the current folder, behind all else."""
         self.inFolder(wsagent_mine=OWN_CLASS, json="raise RuntimeError")
         factory = parsed("--app", "wsagent_mine:Mine").makeFactory()
-        self.assertEqual(factory._maker.__name__, "Mine")
+        self.assertEqual(makers(factory)[None].__name__, "Mine")
         parsed("--app", "wsagent_mine.Mine")
         self.assertEqual(sys.path.count(str(Path.cwd())), 1)
         self.assertEqual(sys.path[-1], str(Path.cwd()))
@@ -101,8 +107,9 @@ class OptionsTests(SynchronousTestCase):
             "--subprotocol=a=wsagent.demo:Increment",
         ).makeFactory()
         self.assertEqual(factory.subprotocols, ("b", "a"))
-        self.assertEqual(factory._makers, {"b": demo.Echo, "a": demo.Increment})
-        self.assertIs(factory._maker, demo.Echo)
+        self.assertEqual(
+            makers(factory), {"b": demo.Echo, "a": demo.Increment, None: demo.Echo}
+        )
 
     def test_subprotocolOfDemo(self):
         """Without an application, the demo echoes under other names too."""
@@ -117,6 +124,60 @@ class OptionsTests(SynchronousTestCase):
         peer.sendTextMessage("x")
         self.assertEqual(peer.received, ["x"])
         self.assertEqual(peer.agent.subprotocol, "mine")
+
+    def test_route(self):
+        """C{--route} says who answers where; nobody does anywhere else."""
+        self.inFolder(wsagent_mine=OWN_CLASS)
+        factory = parsed(
+            "--route=/chat/{room}=wsagent.demo:Echo",
+            "--route",
+            "*.example.com/a=b/{name...}=wsagent_mine.Mine",
+        ).makeFactory()
+        self.assertEqual(
+            list(map(str, factory.routes)),
+            [
+                "/chat/{room} -> wsagent.demo:Echo",
+                "*.example.com/a=b/{name...} -> wsagent_mine:Mine",
+            ],
+        )
+        peer = connected(factory, target="/chat/red")
+        self.addCleanup(peer.vanish)
+        self.assertEqual(peer.agent.request.parts, {"room": "red"})
+        self.assertEqual(connected(factory).status, 404)
+
+    def test_routeAndApp(self):
+        """With C{--app}, that answers everywhere else."""
+        factory = parsed(
+            "--app=wsagent.demo:Echo",
+            "--subprotocol=a",
+            "--route=/x=wsagent.demo:Increment",
+        ).makeFactory()
+        self.assertEqual(
+            list(map(str, factory.routes)),
+            ["/x -> wsagent.demo:Increment", "* -> wsagent.demo:Echo (a, any)"],
+        )
+
+    def test_routeAgain(self):
+        """Two routes for the same requests are one line, the application's too."""
+        echo, other = "wsagent.demo:Echo", "wsagent.demo:Increment"
+        same = "the same, both for any subprotocol"
+        for arguments, said in (
+            (
+                [f"--route=/{{a}}={echo}", f"--route=/{{b}}={other}"],
+                f"--route /{{b}}={other}: routes '/{{a}}' and '/{{b}}': {same}",
+            ),
+            (
+                [f"--route=*={echo}", f"--app={other}"],
+                f"--route *: routes '*' and '*': {same}",
+            ),
+            (
+                [f"--route=/={echo}", "--subprotocol=a"],
+                "--subprotocol a: allowed: with --app; a route's class says its own",
+            ),
+        ):
+            with self.assertRaises(SystemExit) as caught:
+                parsed(*arguments)
+            self.assertEqual(caught.exception.code, f"wsagent: {said}")
 
     def test_origin(self):
         """C{--origin} may be repeated."""
@@ -183,6 +244,7 @@ class OptionsTests(SynchronousTestCase):
         subclass = "a subclass of wsagent.WebSocketProtocol"
         count = "a whole number from 1, below 2**63, or none"
         network = "such as 10.0.0.0/8, ::1 or unix"
+        segment = "text as it is decoded, {part}, or {rest...} at the end"
         notInt = "invalid literal for int() with base 10"
         for option, value, allowed in (
             ("port", "65536", f"allowed: {endpoint}"),
@@ -222,6 +284,24 @@ class OptionsTests(SynchronousTestCase):
             ("subprotocol", "a=Echo", "allowed: module:Class"),
             ("subprotocol", "a=", "allowed: module:Class"),
             ("subprotocol", "a=json:dumps", f"allowed: {subclass}"),
+            ("route", "/chat", "allowed: PLACE=module:Class"),
+            ("route", "/chat=Echo", "allowed: module:Class"),
+            ("route", "/chat=json:dumps", f"allowed: {subclass}"),
+            (
+                "route",
+                "=wsagent.demo:Echo",
+                "place '', allowed: such as /chat/{room}, example.com or *",
+            ),
+            (
+                "route",
+                "/a{b}=wsagent.demo:Echo",
+                f"path '/a{{b}}': 'a{{b}}', allowed: {segment}",
+            ),
+            (
+                "route",
+                "a:80/=wsagent.demo:Echo",
+                "host 'a:80', allowed: such as a.example, *.a.example, [::1]",
+            ),
             (
                 "origin",
                 "example.com",
@@ -310,6 +390,8 @@ class OptionsTests(SynchronousTestCase):
             "may be repeated [default: 8001].",
             "--app=",
             "--subprotocol=",
+            "--route=",
+            "both: example.com/chat/{room}.",
             "--origin=",
             "--host=",
             "--require-origin",

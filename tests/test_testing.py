@@ -11,6 +11,7 @@ from wsagent.core.errors import ProtocolError
 from wsagent.demo import Echo
 from wsagent.errors import RequestRejected
 from wsagent.protocol import WebSocketProtocol
+from wsagent.routing import Route
 from wsagent.server import WebSocketServerFactory
 from wsagent.settings import Settings
 from wsagent.testing import MemoryTransport, Recorder, connected, upgradeRequest
@@ -56,6 +57,17 @@ class ConnectedTests(SynchronousTestCase):
         self.assertEqual(asked.headers.get("cookie"), b"c=d")
         self.assertEqual(asked.offeredSubprotocols, ("x",))
         self.assertEqual(connected(Echo, request=b"\r\n\r\n").status, 400)
+
+    def test_target(self):
+        """It asks for a path, of an application as of a route to it."""
+        self.assertEqual(connected(Noting, target="/a?b").agent.request.query, "b")
+        settings = Settings(messageLimit=5)
+        peer = connected(
+            Route("/chat/{room}", Noting, ["a"]), settings, target="/chat/1"
+        )
+        self.assertEqual(peer.agent.request.parts, {"room": "1"})
+        self.assertEqual(peer.agent.subprotocol, "a")
+        self.assertIs(peer.agent.settings, settings)
 
     def test_nothingYet(self):
         """Before there is an answer, there is nothing to see."""

@@ -16,6 +16,7 @@ from .errors import (
 )
 from .protocol import Accept, WebSocketProtocol
 from .reconnecting import ReconnectingService
+from .routing import Route
 from .server import WebSocketServerFactory
 from .service import WebSocketService
 from .settings import Settings
@@ -33,6 +34,7 @@ __all__ = [
     "RedirectRefused",
     "Request",
     "RequestRejected",
+    "Route",
     "Settings",
     "WebSocketClientEndpoint",
     "WebSocketClientFactory",

@@ -18,6 +18,7 @@ from .core.heads import HeadReader, RequestLine, requestLine
 from .errors import Refusal, RequestRejected
 from .forwarding import arrivalOf
 from .protocol import Accept, Choice, WebSocketProtocol
+from .routing import Found
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -97,17 +98,18 @@ class ServerOpening:
                 request = self._factory.trust.seen(request)
                 self._peer = request.peer
             # 2. Limits.
-            # 3. Route: path, host and subprotocol.
             demandHost(request, settings.hosts)
+            found = self._factory.routes.find(request)
             demandOrigin(request, settings.origins, settings.requireOrigin)
             # 5. Credentials.
-            self._ask(request)
+            self._ask(found)
         except Exception:  # noqa: BLE001 - whatever the application raises
             self._failed(Failure())
 
-    def _ask(self, request: Request) -> None:
+    def _ask(self, found: Found) -> None:
         """Have an agent decide, at once or later."""
-        agent = self._factory.buildAgent(request, self._wire)
+        request = found.request
+        agent = self._factory.buildAgent(found, self._wire)
         verdict = agent.requestReceived(request)
         if verdict is None or isinstance(verdict, Accept):
             self._accept(verdict, agent, request)

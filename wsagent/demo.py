@@ -8,6 +8,7 @@ libwebsockets and of lua-websockets; their pages work here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
@@ -81,6 +82,6 @@ def subprotocols() -> dict[str, Callable[[], WebSocketProtocol]]:
     """Make the mapping for a factory; its mirrors share one set."""
     mirrors: set[Mirror] = set()
     return {
-        "lws-mirror-protocol": lambda: Mirror(mirrors),
+        "lws-mirror-protocol": partial(Mirror, mirrors),
         "dumb-increment-protocol": Increment,
     }

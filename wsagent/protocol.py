@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,13 @@ class WebSocketProtocol:
     subprotocol: str | None
     url: str
     _wire: Wire
+
+    subprotocols: Sequence[str | None] = ()
+    """
+    What the class speaks, in order of preference, where its route says nothing.
+
+    Who offers none of them is refused with 400, unless C{None} is among them.
+    """
 
     # Hooks
 
@@ -304,3 +311,7 @@ class WebSocketProtocol:
     def roundTripTime(self) -> float | None:
         """How many seconds the last of our own pings took, or C{None}."""
         return self._wire.roundTripTime
+
+
+ProtocolFactory = Callable[[], WebSocketProtocol]
+"""Makes an agent; a subclass of L{WebSocketProtocol} is one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import ClassVar
 
@@ -15,18 +15,13 @@ from .broadcasting import Broadcastable, spread
 from .core import codes
 from .core.codes import Role
 from .core.extensions import Extension
-from .core.handshake import Request
-from .core.heads import isToken
 from .draining import Drain
-from .errors import Refusal
 from .forwarding import Trust
-from .protocol import WebSocketProtocol
+from .protocol import ProtocolFactory, WebSocketProtocol
+from .routing import Found, Route, Routes
 from .settings import Settings, withCompression
 from .timing import Wheel, wheelOf
 from .wire import Wire
-
-ProtocolFactory = Callable[[], WebSocketProtocol]
-"""Makes an agent; a subclass of L{WebSocketProtocol} is one."""
 
 
 class WebSocketServerFactory(protocol.ServerFactory):
@@ -34,7 +29,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
     Accepts WebSocket connections, and makes an agent for each.
 
     @ivar settings: what peers may do.
-    @ivar subprotocols: names in order of preference.
+    @ivar routes: where requests go; to iterate lists them.
     @ivar extensions: what may be agreed on, the client's order deciding.
     @ivar trust: the proxies that are believed, or C{None}.
     """
@@ -49,28 +44,26 @@ class WebSocketServerFactory(protocol.ServerFactory):
         settings: Settings | None = None,
         reactor: IReactorTime | None = None,
         extensions: Sequence[Extension] = (),
+        routes: Iterable[Route] = (),
     ) -> None:
         """
-        @param protocol: makes the agents; without one, a request that offers
-            none of C{subprotocols} is refused with 400.
+        @param protocol: makes the agents, but where C{routes} say otherwise;
+            without one, a request that offers none of C{subprotocols} is
+            refused with 400.
         @param subprotocols: what is spoken, in order of preference; as a
-            mapping, what makes the agents for each.
+            mapping, what makes the agents for each.  By default what the
+            protocol says itself.
         @param settings: what peers may do.
         @param reactor: what tells the time; Twisted's reactor by default.
         @param extensions: what may be agreed on beside C{settings.compression}.
-        @raise ValueError: a subprotocol is no HTTP token, or there is
-            nothing to make agents.
+        @param routes: who answers where; what is nowhere is refused with 404,
+            unless there is a C{protocol}.
+        @raise ValueError: a subprotocol is no HTTP token, there is nothing to
+            make agents, or two routes are for the same requests.
         """
-        if isinstance(subprotocols, str):
-            raise TypeError(f"subprotocols: {subprotocols!r}, needed a list of names")
-        self.subprotocols = tuple(subprotocols)
-        for name in self.subprotocols:
-            if not isToken(name):
-                raise ValueError(f"subprotocol {name!r}, allowed: an HTTP token")
-        self._makers = subprotocols if isinstance(subprotocols, Mapping) else {}
-        if protocol is None and not self._makers:
+        self.routes = Routes([*routes, *_otherwise(protocol, subprotocols)])
+        if not any(self.routes):
             raise ValueError("no protocol, and no subprotocol with one")
-        self._maker = protocol
         self.settings = settings or Settings()
         self.extensions = withCompression(extensions, self.settings)
         proxies, fields = self.settings.trustedProxies, self.settings.forwardedFields
@@ -91,9 +84,15 @@ class WebSocketServerFactory(protocol.ServerFactory):
         settings: Settings | None = None,
         reactor: IReactorTime | None = None,
         extensions: Sequence[Extension] = (),
+        routes: Iterable[Route] = (),
     ) -> WebSocketServerFactory:
         """Make a factory; the same as to call the class."""
-        return cls(protocol, subprotocols, settings, reactor, extensions)
+        return cls(protocol, subprotocols, settings, reactor, extensions, routes)
+
+    @property
+    def subprotocols(self) -> tuple[str, ...]:
+        """All that is spoken by some route, the preferred first."""
+        return self.routes.subprotocols
 
     @property
     def reactor(self) -> IReactorTime:
@@ -116,24 +115,13 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self._wires[wire] = None
         return wire
 
-    def buildAgent(self, request: Request, wire: Wire) -> WebSocketProtocol:
-        """
-        Make the agent for a request.
-
-        @raise Refusal: 400, no subprotocol is common and needed.
-        """
-        offered = request.offeredSubprotocols
-        subprotocol = next((s for s in self.subprotocols if s in offered), None)
-        maker = self._makers.get(subprotocol or "", self._maker)
-        if maker is None:
-            allowed = ", ".join(self.subprotocols)
-            why = f"no common subprotocol: {allowed}"
-            raise Refusal(400, body=f"{why}\n", why=why)
-        agent = maker()
+    def buildAgent(self, found: Found, wire: Wire) -> WebSocketProtocol:
+        """Make the agent for a request."""
+        agent = found.maker()
         agent._wire = wire  # noqa: SLF001 - all of ours on the user's object
         agent.factory = self
-        agent.request = request
-        agent.subprotocol = subprotocol
+        agent.request = found.request
+        agent.subprotocol = found.subprotocol
         return agent
 
     def nextAddress(self) -> int:
@@ -174,3 +162,15 @@ class WebSocketServerFactory(protocol.ServerFactory):
             drain.wireLost()
         if not self._wires:
             self._drains.clear()
+
+
+def _otherwise(
+    protocol: ProtocolFactory | None,
+    subprotocols: Sequence[str] | Mapping[str, ProtocolFactory],
+) -> list[Route]:
+    """Make the route of those for whom there is no other, if there is to be one."""
+    if not subprotocols:
+        return [] if protocol is None else [Route("*", protocol)]
+    if isinstance(subprotocols, (str, Mapping)):
+        return [Route("*", protocol, subprotocols)]
+    return [Route("*", protocol, (*subprotocols, None))]

@@ -56,6 +56,8 @@ class WebSocketService(Service):
         """
         super().privilegedStartService()
         _log.info("build: {build}", build=describeBuild())
+        for route in self.factory.routes:
+            _log.info("route: {route}", route=str(route))
         self._isStarting = True
         for endpoint in self._endpoints:
             listening = endpoint.listen(self.factory)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from importlib import import_module
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from twisted.application.service import IService
@@ -17,8 +14,10 @@ from twisted.python import usage
 from . import demo
 from .core.deflate import Compression
 from .core.heads import isToken
-from .protocol import WebSocketProtocol
-from .server import ProtocolFactory, WebSocketServerFactory
+from .loading import inLine, loaded
+from .protocol import ProtocolFactory, WebSocketProtocol
+from .routing import Route, Routes
+from .server import WebSocketServerFactory
 from .service import WebSocketService
 from .settings import Settings
 
@@ -73,8 +72,8 @@ class Options(usage.Options):
 
     synopsis = "[options]"
     longdesc = (
-        "Serve WebSocket (RFC 6455).  Without --app, an echo that also speaks the "
-        "subprotocols lws-mirror-protocol and dumb-increment-protocol."
+        "Serve WebSocket (RFC 6455).  Without --app and --route, an echo that also "
+        "speaks the subprotocols lws-mirror-protocol and dumb-increment-protocol."
     )
     optFlags = [  # noqa: RUF012
         ["compress", None, "Compress messages, with peers that can."],
@@ -89,6 +88,7 @@ class Options(usage.Options):
         self._ports: list[str] = []
         self._application: type[WebSocketProtocol] | None = None
         self._subprotocols: dict[str, type[WebSocketProtocol] | None] = {}
+        self._routes: list[Route] = []
         self._origins: list[str] = []
         self._hosts: list[str] = []
         self._proxies: list[str] = []
@@ -107,9 +107,28 @@ class Options(usage.Options):
     def opt_app(self, name: str) -> None:
         """
         Application, a subclass of WebSocketProtocol, as module:Class or
-        module.Class; the current folder is searched too [default: a demo].
+        module.Class; the current folder is searched too [default: a demo, or with
+        --route nothing].
         """
-        self._application = _loaded(f"--app {name}", name)
+        self._application = loaded(f"--app {name}", name)
+
+    @_inOneLine
+    def opt_route(self, value: str) -> None:
+        """
+        Application for some requests, as PLACE=module:Class.  PLACE is a path such
+        as /chat/{room} or /files/{name...}, a host such as example.com or
+        *.example.com, or both: example.com/chat/{room}.  Others are for --app, or
+        refused with 404; may be repeated.
+        """
+        place, equals, name = value.rpartition("=")
+        if not equals:
+            raise usage.UsageError(f"--route {value}: allowed: PLACE=module:Class")
+        try:
+            route = Route(place, loaded(f"--route {value}", name))
+            Routes([*self._routes, route])
+        except ValueError as error:
+            raise usage.UsageError(f"--route {value}: {error}") from None
+        self._routes.append(route)
 
     @_inOneLine
     def opt_subprotocol(self, value: str) -> None:
@@ -121,7 +140,7 @@ class Options(usage.Options):
         if not isToken(name):
             raise usage.UsageError(f"--subprotocol {value}: allowed: an HTTP token")
         self._subprotocols[name] = (
-            _loaded(f"--subprotocol {value}", application) if equals else None
+            loaded(f"--subprotocol {value}", application) if equals else None
         )
 
     @_inOneLine
@@ -205,6 +224,17 @@ class Options(usage.Options):
         """Check what can be checked before anything is started."""
         self.settings = self._readSettings()
         self.endpoints = [_endpoint(port) for port in self._ports or [DEFAULT_PORT]]
+        if self._isRoutedOnly and self._subprotocols:
+            name = next(iter(self._subprotocols))
+            raise usage.UsageError(
+                f"--subprotocol {name}: allowed: with --app; "
+                "a route's class says its own",
+            )
+        try:
+            self.makeFactory()
+        except ValueError as error:
+            # Only a route for all can be in the application's way.
+            raise usage.UsageError(f"--route *: {error}") from None
 
     def _readSettings(self) -> Settings:
         """Make the settings."""
@@ -236,15 +266,27 @@ class Options(usage.Options):
             values[field] = value
         return Settings(**values)  # type: ignore[arg-type]
 
+    @property
+    def _isRoutedOnly(self) -> bool:
+        """Whether requests without a route go nowhere."""
+        return bool(self._routes) and self._application is None
+
     def makeFactory(self) -> WebSocketServerFactory:
         """Make the factory that was described."""
+        if self._isRoutedOnly:
+            return WebSocketServerFactory(settings=self.settings, routes=self._routes)
         application = self._application or demo.Echo
         subprotocols: dict[str, ProtocolFactory] = {
             name: maker or application for name, maker in self._subprotocols.items()
         }
         if self._application is None:
             subprotocols = {**demo.subprotocols(), **subprotocols}
-        return WebSocketServerFactory(application, subprotocols, self.settings)
+        return WebSocketServerFactory(
+            application,
+            subprotocols,
+            self.settings,
+            routes=self._routes,
+        )
 
 
 def makeService(options: Options) -> IService:
@@ -277,37 +319,7 @@ def _endpoint(port: str) -> IStreamServerEndpoint:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:  # noqa: BLE001 - each kind of endpoint has its own
         raise usage.UsageError(
-            f"--port {port}: {_line(error)}; allowed: {_ENDPOINT}",
+            f"--port {port}: {inLine(error)}; allowed: {_ENDPOINT}",
         ) from None
     else:
         return endpoint
-
-
-def _loaded(told: str, name: str) -> type[WebSocketProtocol]:
-    """
-    Find a class by the name of its module and its own.
-
-    @param told: the option with its value, for who reads the error.
-    """
-    separator = ":" if ":" in name else "."
-    moduleName, _, className = name.rpartition(separator)
-    if not moduleName or not className:
-        raise usage.UsageError(f"{told}: allowed: module:Class")
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        # At the end: a file here must not stand in for a library.
-        sys.path.append(folder)
-    try:
-        found = getattr(import_module(moduleName), className)
-    except Exception as error:  # noqa: BLE001 - whatever the module raises
-        raise usage.UsageError(f"{told}: {_line(error)}") from None
-    if not (isinstance(found, type) and issubclass(found, WebSocketProtocol)):
-        raise usage.UsageError(
-            f"{told}: allowed: a subclass of wsagent.WebSocketProtocol",
-        )
-    return found
-
-
-def _line(error: Exception) -> str:
-    """Put an error into one line."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]

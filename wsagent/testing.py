@@ -35,6 +35,7 @@ from .core.heads import Headers, HeadReader, StatusLine, statusLine
 from .core.messages import Limits
 from .interfaces import IWireTransport
 from .protocol import WebSocketProtocol
+from .routing import Route
 from .server import WebSocketServerFactory
 from .settings import Settings
 from .wire import Wire
@@ -64,29 +65,34 @@ def upgradeRequest(
 
 
 def connected(
-    application: Callable[[], WebSocketProtocol] | WebSocketServerFactory,
+    application: Callable[[], WebSocketProtocol] | Route | WebSocketServerFactory,
     settings: Settings | None = None,
     request: bytes | None = None,
     subprotocols: Sequence[str] = (),
     extensions: Sequence[Extension] = (),
+    target: str = "/",
 ) -> Peer:
     """
     Connect a client to an application.
 
-    @param application: a subclass of L{WebSocketProtocol}, or a whole factory;
-        its clock then has to be a C{Clock} of the test's.
+    @param application: a subclass of L{WebSocketProtocol}, a route to one, or
+        a whole factory; its clock then has to be a C{Clock} of the test's.
     @param request: the octets of the client's request, L{upgradeRequest} by
         default.
-    @param subprotocols: what both sides speak, unless there is a factory.
+    @param subprotocols: what both sides speak, unless there is a route or a
+        factory.
     @param extensions: what the client offers.
+    @param target: the path, with a query if any.
     """
     if isinstance(application, WebSocketServerFactory):
         factory = application
+    elif isinstance(application, Route):
+        factory = WebSocketServerFactory(None, (), settings, Clock(), (), [application])
     else:
         clock = Clock()
         factory = WebSocketServerFactory(application, subprotocols, settings, clock)
     if request is None:
-        request = upgradeRequest("/", factory.subprotocols, (), extensions)
+        request = upgradeRequest(target, factory.subprotocols, (), extensions)
     peer = Peer(factory, extensions)
     peer.sendOctets(request)
     return peer

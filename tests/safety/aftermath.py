@@ -97,6 +97,7 @@ class HostileCase(SynchronousTestCase):
         application: Callable[[], WebSocketProtocol] | None = Echo,
         subprotocols=(),
         fresh: bytes | None = None,
+        routes=(),
         **settings: object,
     ) -> Iterator[WebSocketServerFactory]:
         """
@@ -110,7 +111,7 @@ class HostileCase(SynchronousTestCase):
         """
         before = self._count()
         factory = WebSocketServerFactory(
-            application, subprotocols, Settings(**settings), Clock()
+            application, subprotocols, Settings(**settings), Clock(), routes=routes
         )
         try:
             yield factory

@@ -19,6 +19,7 @@ from . import codes, heads
 from .errors import HandshakeError, MethodNotAllowed, UpgradeRequired
 from .extensions import Codec, Extension, begin, offer
 from .heads import Headers, Pairs, RequestLine, StatusLine
+from .paths import PathPattern
 
 _key = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _target = re.compile(
@@ -60,15 +61,13 @@ PLAIN: Final = Arrival()
 SECURE: Final = Arrival(isSecure=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """
     A client's request for a WebSocket.
 
     Who serves many clients keeps one for each: what can be read again is.
     """
-
-    __slots__ = ("arrival", "headers", "peer", "target")
 
     target: str
     """As it came: a path with its query, or a whole URL."""
@@ -81,11 +80,18 @@ class Request:
     """
     arrival: Arrival
     """How it came; most share one."""
+    pattern: PathPattern | None = None
+    """What the path was found by, if that has named parts."""
 
     @property
     def path(self) -> str:
         """The target's path, percent-encoded as it came; at least C{"/"}."""
         return _splitTarget(self.target)[1] or "/"
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The parts of the path that the route names, decoded: C{parts["room"]}."""
+        return {} if self.pattern is None else self.pattern.read(self.path)
 
     @property
     def query(self) -> str:
