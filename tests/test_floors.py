@@ -20,9 +20,10 @@ core.deflate core.framing core.heads
 core.extensions core.tunnels
 core.handshake core.messages core.outgoing core.permessage
 core.connection core.forwarded core.responses
+core.preface
 addresses build conversation errors interfaces sockets.__init__ sockets.system sources
 access
-settings sockets.transport timing tls urls
+certificates settings sockets.transport timing tls urls
 lines sending sockets.lane
 delivery ending keepalive proxies sockets.adoption
 outlet parting
@@ -30,8 +31,8 @@ traffic wire
 draining forwarding protocol
 loading routing
 answering broadcasting
-demo opening server
-attempt blocking service terminal testing
+demo opening prefacing server
+attempt blocking endpoints service terminal testing
 client talk tap
 cli reconnecting
 __init__ __main__

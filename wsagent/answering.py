@@ -13,7 +13,7 @@ from .addresses import describePeer
 from .core import handshake
 from .core.errors import HandshakeError
 from .core.extensions import negotiate
-from .core.handshake import Request
+from .core.handshake import PLAIN, Arrival, Request
 from .core.heads import HeadReader, RequestLine, requestLine
 from .errors import Refusal, RequestRejected
 from .forwarding import arrivalOf
@@ -43,11 +43,21 @@ class ServerOpening:
         self._rest = b""
         self._deciding: Deferred[None] | None = None
         self._isAnswered = False
+        self._arrival = PLAIN
 
     def connectionMade(self, wire: Wire) -> None:
         """Wait for the request."""
         self._wire = wire
         self._peer: object = wire.transport.getPeer()
+
+    def forwards(self, peer: object, isSecure: bool) -> None:
+        """
+        Know for whom this connection is, before the request.
+
+        @param isSecure: the client's is TLS.
+        """
+        self._arrival = Arrival(isSecure, proxy=self._peer)
+        self._peer = peer
 
     def dataReceived(self, data: bytes) -> None:
         """Read the head; keep what comes before it is answered."""
@@ -63,7 +73,7 @@ class ServerOpening:
                 return
             self._reader = None
             start, headers, self._rest = whole
-            arrival = arrivalOf(self._wire.transport)
+            arrival = arrivalOf(self._wire.transport, self._arrival)
             request = handshake.readRequest(start, headers, self._peer, arrival)
         except HandshakeError as error:
             status, fields, why = error.status, error.fields, str(error)

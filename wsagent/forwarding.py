@@ -28,16 +28,20 @@ from .core.heads import Headers
 from .errors import Refusal
 
 
-def arrivalOf(transport: Any) -> Arrival:
-    """Say whether a client has come over TLS, and what it has shown there."""
+def arrivalOf(transport: Any, known: Arrival = PLAIN) -> Arrival:
+    """
+    Say whether a client has come over TLS, and what it has shown there.
+
+    @param known: what a proxy has said of it.
+    """
     if not ISSLTransport.providedBy(transport):
-        return PLAIN
+        return known
     shown = transport.getPeerCertificate()
     if shown is None:
-        return SECURE
+        return SECURE if known is PLAIN else known._replace(isSecure=True)
     from twisted.internet.ssl import Certificate
 
-    return Arrival(isSecure=True, clientCertificate=Certificate(shown))
+    return known._replace(isSecure=True, clientCertificate=Certificate(shown))
 
 
 class Trust:
@@ -51,6 +55,10 @@ class Trust:
         """
         self._networks = Networks(networks)
         self._fields = fields
+
+    def __contains__(self, address: object) -> bool:
+        """Ask whether an address is one of these proxies."""
+        return address in self._networks
 
     def seen(self, request: Request) -> Request:
         """

@@ -17,6 +17,7 @@ from .core.codes import Role
 from .core.extensions import Extension
 from .draining import Drain
 from .forwarding import Trust
+from .interfaces import Opening
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Found, Route, Routes
 from .settings import Settings, withCompression
@@ -105,11 +106,19 @@ class WebSocketServerFactory(protocol.ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Wire:
         """Make what Twisted calls the protocol, for one connection."""
+        return self.buildWire(ServerOpening(self))
+
+    def buildWire(self, opening: Opening) -> Wire:
+        """
+        Make what Twisted calls the protocol, for one connection.
+
+        @param opening: what is to read the request, and whatever is before it.
+        """
         wire = Wire(
             self.settings,
             self._wheel or self._makeWheel(),
             Role.SERVER,
-            ServerOpening(self),
+            opening,
             self._lost,
         )
         self._wires[wire] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from signal import signal
 from typing import Any
 
 from twisted.application.service import Service
@@ -40,13 +41,20 @@ class WebSocketService(Service):
         self,
         factory: WebSocketServerFactory,
         endpoints: Sequence[IStreamServerEndpoint],
+        reloadSignal: int | None = None,
     ) -> None:
-        """@param endpoints: where to listen."""
+        """
+        @param endpoints: where to listen.
+        @param reloadSignal: has us L{reload}, as C{signal.SIGHUP}; the process
+            then has to be ours.
+        """
         self.factory = factory
         self._endpoints = endpoints
         self._listening: list[Deferred[IListeningPort | None]] = []
         self._isStarting = False
         self._failure: Failure | None = None
+        self._reloadSignal = reloadSignal
+        self._signalledBefore: Any = None
 
     def privilegedStartService(self) -> None:
         """
@@ -73,6 +81,21 @@ class WebSocketService(Service):
         super().startService()
         if not self._listening:
             self.privilegedStartService()
+        if self._reloadSignal is not None:
+            self._signalledBefore = signal(self._reloadSignal, self._signalled)
+
+    def reload(self) -> None:
+        """Have each endpoint read its certificates again; say so, or why not."""
+        for endpoint in self._endpoints:
+            if not hasattr(endpoint, "reload"):
+                continue
+            try:
+                endpoint.reload()
+            except Exception as error:  # noqa: BLE001 - whatever is in its files
+                why = f"{type(error).__name__}: {error}".splitlines()[0]
+                _log.error("certificates not read, the old ones stay: {why}", why=why)
+            else:
+                _log.info("certificates read, for connections from now on")
 
     @inlineCallbacks
     def stopService(self) -> Generator[Deferred[Any], Any, None]:
@@ -82,6 +105,9 @@ class WebSocketService(Service):
         @return: a C{Deferred} that fires after C{drainTimeout} at the latest.
         """
         super().stopService()
+        if self._reloadSignal is not None and self._signalledBefore is not None:
+            signal(self._reloadSignal, self._signalledBefore)
+            self._signalledBefore = None
         for listening in self._listening:
             listening.cancel()
         ports = yield gatherResults(self._listening)
@@ -90,6 +116,10 @@ class WebSocketService(Service):
             if port is not None:
                 yield port.stopListening()
         yield self.factory.drain()
+
+    def _signalled(self, _number: int, _frame: object) -> None:
+        """Reload, as soon as the reactor runs on."""
+        self.factory.reactor.callFromThread(self.reload)  # type: ignore[attr-defined]
 
     def _listens(self, port: IListeningPort) -> IListeningPort:
         """Say where."""

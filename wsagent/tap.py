@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import NamedTuple, TypeVar
 
 from twisted.application.service import IService
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
 from . import demo
 from .core.deflate import Compression
 from .core.heads import isToken
+from .endpoints import serverFromString
 from .loading import inLine, loaded
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Route, Routes
@@ -291,7 +293,10 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """Make the service that was described."""
-    return WebSocketService(options.makeFactory(), options.endpoints)
+    # A terminal that is closed sends the same signal, and means it otherwise.
+    isReloading = hasattr(signal, "SIGHUP") and not os.isatty(0)
+    reloadSignal = signal.SIGHUP if isReloading else None
+    return WebSocketService(options.makeFactory(), options.endpoints, reloadSignal)
 
 
 def _read(text: str, read: Callable[[str], float]) -> object:
@@ -316,7 +321,7 @@ def _endpoint(port: str) -> IStreamServerEndpoint:
             raise usage.UsageError(f"--port {port}: allowed: {_ENDPOINT}")
         description = f"tcp:{port}"
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+        endpoint = serverFromString(reactor, description)
     except Exception as error:  # noqa: BLE001 - each kind of endpoint has its own
         raise usage.UsageError(
             f"--port {port}: {inLine(error)}; allowed: {_ENDPOINT}",
