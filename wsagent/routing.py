@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
+from .access import parseHost, parseOrigin
 from .core.handshake import Request
 from .core.heads import isToken
 from .core.paths import PathPattern, Wild, splitPath
@@ -23,8 +23,6 @@ from .errors import Refusal
 from .protocol import ProtocolFactory
 
 _place = re.compile(r"([^/]*)((?:/.*)?)", re.DOTALL)
-_host = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))((?::[0-9]*)?)")
-_name = re.compile(r"[a-z0-9_\-]+(?:\.[a-z0-9_\-]+)*")
 _NAME_LIMIT: Final = 253
 """Octets in the name of a host (RFC 1035 section 2.3.4)."""
 
@@ -37,7 +35,7 @@ class Route:
     A place, and who answers there.
 
     @ivar place: as it was written.
-    @ivar host: C{example.com}, C{.example.com} for all below it, or empty for
+    @ivar host: C{example.com}, C{*.example.com} for all below it, or empty for
         any.
     @ivar pattern: of the path, or C{None} for any.
     @ivar makers: what makes the agents for each subprotocol, the preferred one
@@ -94,6 +92,9 @@ class Routes:
         """@raise ValueError: two of them are for the same requests."""
         self._routes = tuple(routes)
         self._hosts: dict[str, _Node] = {}
+        # What nobody is told apart by is not read.
+        self._readsHosts = any(route.host for route in self._routes)
+        self._readsPaths = any(route.pattern for route in self._routes)
         for route in self._routes:
             node = self._hosts.setdefault(route.host, _Node())
             for key in route.pattern.keys if route.pattern else ():
@@ -134,8 +135,9 @@ class Routes:
 
     def _at(self, request: Request) -> dict[str | None, Route]:
         """Find who answers at the place of a request, for each subprotocol."""
-        segments = splitPath(request.path)
-        for host in _widening(_foldedHost(request.host)):
+        segments = splitPath(request.path) if self._readsPaths else None
+        named = _readHost(request.host) if self._readsHosts else ""
+        for host in _widening(named):
             tree = self._hosts.get(host)
             if tree is None:
                 continue
@@ -203,41 +205,32 @@ def _readPlace(place: str) -> tuple[str, PathPattern | None]:
     pattern = PathPattern(path) if path else None
     if host in ("", "*"):
         return "", pattern
-    name = _foldedHost(host.removeprefix("*."))
-    isPort = not host.endswith("]") and ":" in host
-    if not name or isPort or (name[0] == "[" and host[0] == "*"):
+    name = parseHost(host)
+    if name is None or len(name) > _NAME_LIMIT:
         raise ValueError(
             f"host {host!r}, allowed: such as a.example, *.a.example, [::1]"
         )
-    return f".{name}" if host[0] == "*" else name, pattern
+    return name.removesuffix("."), pattern
 
 
-def _foldedHost(host: str) -> str:
+def _readHost(host: str) -> str:
     """
-    Put a host into the one form that is compared.
+    Read the host of a request; its port makes no difference.
 
-    @param host: perhaps with a port, which makes no difference.
     @return: empty if it is neither a name nor an address.
     """
-    match = _host.fullmatch(host)
-    if match is None:
-        return ""
-    address, name, _ = match.groups()
-    if address is not None:
-        try:
-            return f"[{IPv6Address(address)}]"
-        except ValueError:
-            return ""
-    name = name.lower().removesuffix(".")
-    return name if len(name) <= _NAME_LIMIT and _name.fullmatch(name) else ""
+    asked = parseOrigin(f"host://{host}")
+    name = "" if asked is None else asked.host.removesuffix(".")
+    return name if len(name) <= _NAME_LIMIT else ""
 
 
 def _widening(host: str) -> Iterator[str]:
     """List what may be said of a host: itself, all below a name, any."""
-    yield host
+    if host:
+        yield host
     place = host.find(".")
     while place >= 0:
-        yield host[place:]
+        yield f"*{host[place:]}"
         place = host.find(".", place + 1)
     yield ""
 
