@@ -10,7 +10,7 @@ from twisted.application.service import IServiceCollection
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent import WebSocketService
+from wsagent import WebSocketServerFactory, WebSocketService
 from wsagent.testing import connected, upgradeRequest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -28,7 +28,7 @@ class ExampleTests(SynchronousTestCase):
         """No example is without a test here."""
         tested = {
             *("echo.py", "test_echo.py", "counter.py", "chat.py", "ticker.py"),
-            "server.tac",
+            *("rooms.py", "server.tac"),
         }
         found = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
         self.assertEqual(found, tested)
@@ -106,6 +106,27 @@ class ExampleTests(SynchronousTestCase):
         self.assertEqual(ann.received, ["1", "2", "3"])
         self.assertEqual(bob.received, ["1", "2"])
         self.assertEqual(bob.closed, (1008, "nobody listens"))
+
+    def test_rooms(self):
+        """What is said in a room is heard in that room; the porter knows of all."""
+        routes = run_path(str(EXAMPLES / "rooms.py"))["ROUTES"]
+        factory = WebSocketServerFactory(reactor=Clock(), routes=routes)
+        ann, bob, cid = (
+            connected(factory, target=f"/rooms/{name}")
+            for name in ("red", "red", "%C3%A9")
+        )
+        ann.sendTextMessage("hi")
+        self.assertEqual(
+            [peer.received for peer in (ann, bob, cid)], [["hi"]] * 2 + [[]]
+        )
+        bob.loseConnection()
+        porter = connected(factory, target="/rooms")
+        self.assertEqual(porter.received, ["red: 1", "é: 1"])
+        self.assertEqual(porter.closed, (1000, ""))
+        self.assertEqual(connected(factory, target="/rooms/").status, 404)
+        ann.loseConnection()
+        cid.loseConnection()
+        self.assertEqual(connected(factory, target="/rooms").received, [])
 
     def test_tac(self):
         """The C{.tac} file makes an application with the service."""

@@ -45,9 +45,9 @@ def dialTLS(port: int) -> ssl.SSLSocket:
     )
 
 
-def request(subprotocols=(), headers=(), target="/") -> bytes:
+def request(subprotocols=(), headers=(), target="/", host="localhost") -> bytes:
     """Write a request."""
-    return handshake.renderRequest("localhost", target, KEY, subprotocols, headers)
+    return handshake.renderRequest(host, target, KEY, subprotocols, headers)
 
 
 def reset(plain: socket.socket) -> None:
@@ -72,10 +72,16 @@ class Client(End):
     @ivar subprotocol: what the server chose.
     """
 
-    def __init__(self, plain: socket.socket, subprotocols=(), headers=()) -> None:
-        """Send a request, and read the response's head."""
+    def __init__(
+        self, plain: socket.socket, subprotocols=(), headers=(), **asked: str
+    ) -> None:
+        """
+        Send a request, and read the response's head.
+
+        @param asked: its target and its host.
+        """
         super().__init__(plain)
-        plain.sendall(request(subprotocols, headers))
+        plain.sendall(request(subprotocols, headers, **asked))
         start, self.headers, rest = self.readHead(statusLine)
         self.status = start.status
         self.subprotocol = None

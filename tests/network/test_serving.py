@@ -144,6 +144,41 @@ def test_application(start, tmp_path):
             assert client.receiveText() == answer
 
 
+def test_routes(start, tmp_path):
+    """With --route, each place has its class, and elsewhere is nobody."""
+    source = (
+        "from wsagent import WebSocketProtocol\n"
+        "class Telling(WebSocketProtocol):\n"
+        "    subprotocols = ['tell']\n"
+        "    def textMessageReceived(self, message):\n"
+        "        self.sendTextMessage(repr(self.request.parts))\n"
+    )
+    (tmp_path / "rooms.py").write_text(source)
+    server = start(
+        *("--port", LOCAL, "--route", "/chat/{room}=rooms:Telling"),
+        *("--route", "localhost/{name...}=wsagent.demo:Echo"),
+        *("--route", "*.example/x=wsagent.demo:Echo"),
+    )
+    assert "route: /chat/{room} -> rooms:Telling (tell)\n" in server.log
+    assert "route: localhost/{name...} -> wsagent.demo:Echo\n" in server.log
+    for target, offered, host, said in (
+        ("/chat/caf%C3%A9", ["tell"], "a.example", "{'room': 'café'}"),
+        ("/chat/red", ["ask"], "localhost", "hello"),
+        ("/x", [], "a.example:8001", "hello"),
+    ):
+        with Client(dial(server.port), offered, target=target, host=host) as client:
+            client.sendText("hello")
+            assert client.receiveText() == said
+    for target, host, status in (
+        ("/chat/red", "example", 400),
+        ("/chat/..", "localhost", 404),
+        ("/x", "example", 404),
+    ):
+        with Client(dial(server.port), ["ask"], target=target, host=host) as client:
+            assert client.status == status
+            assert client.receive() == FIN
+
+
 def test_messageLimit(start):
     """With --message-limit, a longer message closes with 1009."""
     server = start("--port", LOCAL, "--message-limit", "1000")
