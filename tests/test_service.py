@@ -1,5 +1,7 @@
 """L{wsagent.service}: ports that listen, and connections that are drained."""
 
+import signal
+
 from twisted.application.service import IService
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -57,6 +59,22 @@ class MemoryEndpoint:
         self.factories.append(protocolFactory)
         self.listening.append(Deferred(self.cancelled.append))
         return self.listening[-1]
+
+
+class Reloading(MemoryEndpoint):
+    """An endpoint that can be told to read its certificates again."""
+
+    def __init__(self, error=None):
+        """@param error: raised each time."""
+        super().__init__()
+        self.error = error
+        self.reloaded = 0
+
+    def reload(self):
+        """Count."""
+        self.reloaded += 1
+        if self.error is not None:
+            raise self.error
 
 
 class ServiceTests(SynchronousTestCase):
@@ -182,6 +200,45 @@ class ServiceTests(SynchronousTestCase):
         lines = [formatEvent(event) for event in events]
         self.assertEqual(lines, ["cannot listen: taken"])
         self.assertEqual(events[0]["log_level"], LogLevel.critical)
+        self.successResultOf(self.service.stopService())
+
+    def test_reload(self):
+        """What can be read again is; the log says so, or why not."""
+        self.service.reload()
+        endpoints = [Reloading(), MemoryEndpoint(), Reloading(ValueError("a\nb"))]
+        service = WebSocketService(self.factory, [*endpoints, endpoints[0]])
+        with capturedLogs() as events:
+            service.reload()
+        self.assertEqual(endpoints[0].reloaded, 2)
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                "certificates read, for connections from now on",
+                "certificates not read, the old ones stay: ValueError: a",
+                "certificates read, for connections from now on",
+            ],
+        )
+
+    def test_reloadSignal(self):
+        """Started, it reloads at a signal if it was told to; stopped, no more."""
+        called = []
+        before = signal.signal(signal.SIGUSR2, lambda *_: called.append("before"))
+        self.addCleanup(signal.signal, signal.SIGUSR2, before)
+        self.reactor.callFromThread = called.append
+        service = WebSocketService(self.factory, [], signal.SIGUSR2)
+        self.successResultOf(service.stopService())
+        signal.raise_signal(signal.SIGUSR2)
+        service.startService()
+        signal.raise_signal(signal.SIGUSR2)
+        self.successResultOf(service.stopService())
+        signal.raise_signal(signal.SIGUSR2)
+        self.assertEqual(called, ["before", service.reload, "before"])
+
+    def test_noSignal(self):
+        """It leaves all signals alone by default."""
+        before = signal.getsignal(signal.SIGHUP)
+        self.service.startService()
+        self.assertIs(signal.getsignal(signal.SIGHUP), before)
         self.successResultOf(self.service.stopService())
 
     def test_stopUnstarted(self):

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -412,6 +413,13 @@ class ServiceTests(SynchronousTestCase):
         self.assertIsInstance(service, WebSocketService)
         self.assertEqual(service.factory.settings, Settings(headLimit=100))
         self.assertEqual(service._endpoints, options.endpoints)
+
+    def test_reloadSignal(self):
+        """SIGHUP has it reload, but in a terminal, where it means the end."""
+        for isTerminal, expected in ((False, signal.SIGHUP), (True, None)):
+            self.patch(os, "isatty", lambda _descriptor, it=isTerminal: it)
+            service = makeService(parsed("--port=0"))
+            self.assertEqual(service._reloadSignal, expected)
 
     def test_plugin(self):
         """C{twistd} finds the plugin, which makes the service."""

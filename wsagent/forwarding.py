@@ -36,12 +36,10 @@ def arrivalOf(transport: Any, known: Arrival = PLAIN) -> Arrival:
     """
     if not ISSLTransport.providedBy(transport):
         return known
-    shown = transport.getPeerCertificate()
+    shown: Any = transport.getPeerCertificate()
     if shown is None:
         return SECURE if known is PLAIN else known._replace(isSecure=True)
-    from twisted.internet.ssl import Certificate
-
-    return known._replace(isSecure=True, clientCertificate=Certificate(shown))
+    return known._replace(isSecure=True, clientCertificate=shown.to_cryptography())
 
 
 class Trust:

@@ -115,8 +115,8 @@ class Request:
         """
         What the client has shown in TLS, or C{None}.
 
-        A C{twisted.internet.ssl.Certificate}, of a client that was demanded
-        to show one that a given authority has signed.
+        A C{cryptography.x509.Certificate}, that an authority has signed which
+        the endpoint names in C{clientCA}.
         """
         return self.arrival.clientCertificate
 
