@@ -300,6 +300,7 @@ class SubprotocolTests(RoutingCase):
             Route("/other", Versed, ["v3"]),
             Route("/any", Versed, []),
             Route("/lenient", Lenient),
+            Route("/partial", partial(Versed)),
         )
         for path, offered, chosen in (
             ("/own", ["v1", "v2"], "v2"),
@@ -307,6 +308,7 @@ class SubprotocolTests(RoutingCase):
             ("/any", ["v1"], None),
             ("/lenient", ["v1"], "v1"),
             ("/lenient", ["v2"], None),
+            ("/partial", ["v1"], "v1"),
         ):
             self.assertEqual(self.ask(path, offered).agent.subprotocol, chosen, path)
         self.assertRefused(400, "/own", ["v3"])

@@ -241,7 +241,7 @@ def _makers(
 ) -> dict[str | None, ProtocolFactory]:
     """Tell for each subprotocol what makes its agents."""
     if subprotocols is None:
-        subprotocols = getattr(protocol, "subprotocols", ())
+        subprotocols = getattr(_called(protocol), "subprotocols", ())
     if isinstance(subprotocols, str):
         raise TypeError(f"subprotocols: {subprotocols!r}, needed a list of names")
     makers: dict[str | None, ProtocolFactory] = {}
@@ -259,8 +259,13 @@ def _makers(
     return makers
 
 
+def _called(maker: object) -> object:
+    """Look through C{functools.partial}: what is called in the end."""
+    return getattr(maker, "func", maker)
+
+
 def _nameOf(maker: ProtocolFactory) -> str:
-    """Name a class, a function, or what is called with arguments."""
-    called = getattr(maker, "func", maker)
+    """Name a class or a function, or the class of what can be called too."""
+    called = _called(maker)
     name = getattr(called, "__qualname__", type(called).__qualname__)
     return f"{called.__module__}:{name}"
