@@ -187,24 +187,41 @@ def receiving() -> Iterable[bytes]:
 
 
 def origin() -> Iterable[bytes]:
-    """Origins: the host that is asked before each."""
+    """Origins, and what is listed: who is asked, and how, before each."""
     for number, text in enumerate(
         (
-            b"http://example.com",
-            b"https://EXAMPLE.com:443",
-            b"http://example.com:8080",
-            b"null",
-            b"https://example.com.evil",
-            b"https://example.com@evil",
-            b"https://evil/#example.com",
-            b"http://[2001:db8::1]:80",
-            b"http://[2001:db8::1]",
+            "http://example.com",
+            "https://EXAMPLE.com:443",
+            "http://example.com:8080",
+            "http://a.b.example.com",
+            "null",
+            "https://example.com.evil",
+            "https://example.com@evil",
+            "https://evil/#example.com",
+            "http://[2001:db8::1]:80",
+            "http://[2001:DB8:0::1]",
         )
     ):
-        yield bytes((number % 3,)) + text
+        yield bytes((number % 3, number // 3, number % 2)) + text.encode()
+    for text in ("https://*.bücher.example:9", "*.example.com", "*.1.2.3.4", "[::1]"):
+        yield b"\0\0\2" + text.encode()
+
+
+def forwarded() -> Iterable[bytes]:
+    """What proxies say, RFC 7239 section 4: in which fields before each."""
+    yield b'\0for="_gazonk"'
+    yield b'\0For="[2001:db8:cafe::17]:4711"\nfor=192.0.2.60;proto=http;by=203.0.113.43'
+    yield b"\0for=192.0.2.43, for=10.0.0.7;host=example.com;proto=https"
+    yield b'\0for=unknown, , for="10.0.0.2:_a";Host="a\\b"'
+    yield b"\0for=9.9.9.9\nfor=10.9.9.9\nfor=::1"
+    yield b"\1192.0.2.43, 2001:db8:cafe::17"
+    yield b"\1[::ffff:10.0.0.1]:80, 10.0.0.1:99999"
+    yield b"\0021.1.1.1, 10.0.0.1\nhttps,http\nexample.com, a:80"
+    yield b"\00210.0.0.1\nwss\n[::1]:80\n10.0.0.2\nhttp"
 
 
 SEEDS = {
+    "forwarded": forwarded,
     "frames": frames,
     "inflater": inflater,
     "location": location,
