@@ -220,6 +220,29 @@ def forwarded() -> Iterable[bytes]:
     yield b"\00210.0.0.1\nwss\n[::1]:80\n10.0.0.2\nhttp"
 
 
+def routes() -> Iterable[bytes]:
+    """Paths, patterns and hosts: which of them, and who is asked, before each."""
+    for number, path in enumerate(
+        (
+            "",
+            "chat/lobby",
+            "chat/",
+            "chat/%7Ea%2Fb",
+            "x/%C3%A4/c",
+            "files/a/b/",
+            "files/a/edit",
+            "files/../a",
+            "files//a",
+            "%FF",
+        )
+    ):
+        yield bytes((0, number % 6)) + path.encode()
+    for pattern in ("chat/{room}", "{a}/b/{c...}", "a b/ä/", "{a}/{a}", "a%2Fb"):
+        yield b"\1\0" + pattern.encode()
+    for host in ("A.b.Example.com.:80", "[::FFFF:1.2.3.4]", "a..b", "b:"):
+        yield b"\2\0" + host.encode()
+
+
 SEEDS = {
     "forwarded": forwarded,
     "frames": frames,
@@ -230,6 +253,7 @@ SEEDS = {
     "receiving": receiving,
     "request": requests,
     "response": responses,
+    "routes": routes,
     "tunnel": tunnel,
 }
 
