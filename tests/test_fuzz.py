@@ -107,7 +107,7 @@ class ProgramTests(SynchronousTestCase):
         """An unknown target is refused, and those that are known are named."""
         done = run("nonsense")
         self.assertEqual(done.returncode, 2)
-        self.assertIn("nonsense, allowed: frames, ", done.stderr)
+        self.assertIn(f"nonsense, allowed: {targets.NAMES[0]}, ", done.stderr)
 
     def test_replay(self) -> None:
         """An input that was found is given to its target again."""
