@@ -54,8 +54,8 @@ def check(octets: bytes, builds: Sequence[Build]) -> None:
     elif kind == 1:
         _checkPattern(build, routing, text)
     elif build.handshake.isAuthority(text):
-        folded = routing._foldedHost(text)
-        assert routing._foldedHost(folded) == folded
+        folded = routing._readHost(text)
+        assert routing._readHost(folded) == folded
         _find(build, _routes(routing), text, "/")
 
 
@@ -108,7 +108,7 @@ def _fit(route: Any, host: str, segments: tuple[str, ...] | None) -> Any:
         ranks = [1000]
     elif route.host == host:
         ranks = [0]
-    elif route.host[0] == "." and host.endswith(route.host):
+    elif route.host[0] == "*" and host.endswith(route.host[1:]):
         ranks = [1000 - len(route.host)]
     else:
         return None
