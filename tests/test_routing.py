@@ -374,8 +374,9 @@ class RouteTests(SynchronousTestCase):
         for arguments in ((), (None, ["a"]), (None, {}), (None, [])):
             with self.assertRaises(ValueError):
                 Route("/", *arguments)
-        with self.assertRaises(TypeError):
-            Route("/", Noting, "chat")
+        for arguments in ((Noting, "chat"), (Noting(),), (None, {"a": Noting()})):
+            with self.assertRaises(TypeError):
+                Route("/", *arguments)
 
         class Wrong(Noting):
             subprotocols = "chat"

@@ -253,9 +253,11 @@ def _makers(
         makers.update(dict.fromkeys(subprotocols or (None,), protocol))
     if not makers:
         raise ValueError("no protocol, and no subprotocol with one")
-    for name in makers:
+    for name, maker in makers.items():
         if name is not None and not isToken(name):
             raise ValueError(f"subprotocol {name!r}, allowed: an HTTP token")
+        if not callable(maker):
+            raise TypeError(f"protocol {maker!r}, needed: a class, or a function")
     return makers
 
 
