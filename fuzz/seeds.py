@@ -14,6 +14,7 @@ from tests.core import compressing
 from tests.core.notation import KEY, frame
 
 from .builds import CORPUS
+from .targets import preface
 
 REQUEST = (
     b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n"
@@ -72,6 +73,10 @@ def responses() -> Iterable[bytes]:
     yield (
         b"\0\0\0\2\3HTTP/1.1 503 \r\nTransfer-Encoding: chunked\r\n\r\n"
         b"4;a=b\r\nWiki\r\n5\r\npedia\r\n0\r\nX: y\r\n\r\n"
+    )
+    yield (
+        b"\0\0\0\1\0HTTP/1.1 503 \r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"1;%b\r\na\r\n0\r\n" % (b"a" * 300)
     )
     yield b"\0\0\0\0\1HTTP/1.1 200 OK\r\n\r\nuntil the end"
     yield b"\2\0\0\0\1HTTP/1.1 204 No Content\r\n\r\n"
@@ -243,6 +248,26 @@ def routes() -> Iterable[bytes]:
         yield b"\2\0" + host.encode()
 
 
+def prefaces() -> Iterable[bytes]:
+    """PROXY headers, of both versions: cuts before each."""
+    for line in (
+        b"PROXY TCP4 192.0.2.1 10.0.0.1 56324 443\r\nGET /",
+        b"PROXY TCP6 2001:db8::1 ::ffff:10.0.0.1 1 65535\r\n",
+        b"PROXY UNKNOWN ff:f\r\n",
+        b"PROXY TCP4 256.0.0.1 10.0.0.1 1 65536\r\n",
+    ):
+        yield b"\0\1" + line
+    signature = preface.SIGNATURE
+    yield b"\0\0" + signature + b"\x20\0\0\2abrest"
+    yield b"\3\5" + signature + b"\x21\x11\0\x0c" + bytes(range(12)) + b"rest"
+    for values in (preface.TLS, b"\4\0\1a" + preface.TLS, b"\4\1"):
+        size = bytes((36 + len(values),))
+        header = signature + b"\x21\x21\0" + size + bytes(36) + values
+        yield b"\0\7" + header
+    yield b"\0\0" + signature + b"\x21\x31\0\xd8" + b"/a".ljust(216, b"\0")
+    yield b"\0\0" + signature + b"\x31\x11\x10\0"
+
+
 SEEDS = {
     "forwarded": forwarded,
     "frames": frames,
@@ -250,6 +275,7 @@ SEEDS = {
     "location": location,
     "offers": offers,
     "origin": origin,
+    "preface": prefaces,
     "receiving": receiving,
     "request": requests,
     "response": responses,

@@ -127,8 +127,27 @@ class ResponseTests(SynchronousTestCase):
 
     def test_codedLimit(self):
         """Chunks of one octet do not make a body longer on the way."""
-        answer = reader().feed(CHUNKED + b"1\r\nx\r\n" * 30_000)
+        octets = b"1\r\nx\r\n" * 30_000
+        answer = reader().feed(CHUNKED + octets)
         self.assertGreater(len(answer.body), 20_000)
+        # However large the segments are.
+        for size in (1, 50_000):
+            found = reader()
+            found.feed(CHUNKED)
+            answers = [found.feed(piece) for piece in pieces(octets, size)]
+            self.assertEqual(next(each for each in answers if each), answer)
+
+    def test_longLine(self):
+        """A body ends where the line of a chunk is too long, whole or in pieces."""
+        octets = CHUNKED + b"5\r\nHello\r\n7;%b\r\n, World\r\n0\r\n"
+        for length, body in ((251, HELLO), (252, b"Hello"), (500, b"Hello")):
+            for size in (1, 100, 1000):
+                found = reader()
+                for piece in pieces(octets % (b"a" * length), size):
+                    if found.feed(piece):
+                        break
+                with row((length, size)):
+                    self.assertEqual(found.refusal.body, body)
 
     def test_effort(self):
         """Work is linear in the octets of a body, whatever the cuts."""

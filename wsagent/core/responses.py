@@ -79,6 +79,8 @@ class BodyReader:
         """
         isLast = False
         if self._coded is not None:
+            # As much of it as if it came octet by octet.
+            data = data[: _CODED_LIMIT - self._codedAmount]
             self._coded += data
             self._codedAmount += len(data)
             data, isLast = self._decoded(self._coded)
@@ -96,7 +98,7 @@ class BodyReader:
             self._chunkLeft -= len(piece)
             if self._chunkLeft:
                 return bytes(data), False
-            line = _sizeLine.match(coded)
+            line = _sizeLine.match(coded, 0, _SIZE_LINE_LIMIT + 1)
             if line is None:
                 return bytes(data), len(coded) > _SIZE_LINE_LIMIT
             self._chunkLeft = int(line[1], 16)
