@@ -25,7 +25,7 @@ addresses build conversation errors interfaces sockets.__init__ sockets.system s
 access
 certificates settings sockets.transport timing tls urls
 lines sending sockets.lane
-delivery ending keepalive proxies sockets.adoption
+delivery ending keepalive progress proxies sockets.adoption
 outlet parting
 traffic wire
 draining forwarding protocol

@@ -13,7 +13,7 @@ cdef class Wire(Outlet):
     cdef object _agent
     cdef object _inbox
     cdef object _openDeadline
-    cdef object _sendDeadline
+    cdef object _progress
     cdef object _parting
     cdef bint _hasMessageTimeout
     cdef bint _isPausedByAgent

@@ -8,7 +8,6 @@ application's own class is spared: opening, core, time, sending, ending.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -37,6 +36,7 @@ from .interfaces import Agent, IWireTransport, Opening
 from .keepalive import Keepalive
 from .outlet import Outlet
 from .parting import Parting
+from .progress import Progress
 from .sending import SendBuffer
 from .settings import Settings
 from .sockets.adoption import adopted
@@ -82,7 +82,7 @@ class Wire(Outlet):
         self._inbox: Inbox | None = None
         # Of the opening handshake, and of what waits to be sent.
         self._openDeadline: Deadline | None = None
-        self._sendDeadline: Deadline | None = None
+        self._progress: Progress | None = None
         self._parting: Parting | None = None
         self._isLost = False
 
@@ -342,15 +342,13 @@ class Wire(Outlet):
         timeout = self.settings.sendTimeout
         if timeout is not None:
             self.sendProgressed()
-            reason = f"nothing sent for {timeout:g} s"
-            expired = partial(self.abort, reason)
-            self._sendDeadline = Deadline(self._wheel, expired, timeout)
+            self._progress = Progress(self._wheel, timeout, self.transport, self.abort)
 
     def sendProgressed(self) -> None:
         """Have patience again."""
-        deadline, self._sendDeadline = self._sendDeadline, None
-        if deadline is not None:
-            deadline.stop()
+        progress, self._progress = self._progress, None
+        if progress is not None:
+            progress.stop()
 
     # What the keepalive calls, beside L{abort} and L{close}
 
@@ -458,7 +456,7 @@ class Wire(Outlet):
 
     def _stopTimers(self) -> None:
         """Wait for nothing."""
-        for timer in (self._openDeadline, self._sendDeadline, self._parting):
+        for timer in (self._openDeadline, self._progress, self._parting):
             if timer is not None:
                 timer.stop()
         if self._connection is not None:

@@ -556,6 +556,24 @@ async def test_slow(listen):
 
 
 @pytest_twisted.ensureDeferred
+async def test_slowest(listen):
+    """Nor is one that reads so little that the system still says there is no room."""
+    server = await listen(Talker, sendLimit=None, sendTimeout=0.5)
+
+    def script():
+        with dial(server.port) as plain:
+            plain.sendall(request())
+            for _ in range(40):
+                time.sleep(0.05)
+                assert plain.recv(16_384)
+
+    await inThread(script)
+    await until(lambda: server.losses, "an end")
+    (lost,) = server.losses
+    assert lost.initiator != "us", lost.reason
+
+
+@pytest_twisted.ensureDeferred
 async def test_overrun(listen):
     """Who is sent more than it reads gets 1013 after what it had begun to get."""
 
