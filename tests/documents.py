@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from doctest import DocTestParser, Example
 from operator import itemgetter
 from pathlib import Path
@@ -23,11 +24,16 @@ _BLOCK = re.compile(
     r"^\.\. code-block:: (\w+)\n(?:   :caption: (\S+)\n)?\n((?:(?: +.*)?\n)+)",
     re.MULTILINE,
 )
+_PART = re.compile(
+    r"^\.\. (code-block|literalinclude):: (\S+)\n"
+    r"(?:   :caption: (\S+)\n)?(?:   :.*\n)*((?:(?: +.*)?\n)*)",
+    re.MULTILINE,
+)
 _ROW = re.compile(r"^   \* - ", re.MULTILINE)
 _LEFT = re.compile(r"^   \* - .*", re.MULTILINE)
 _TABLE_END = re.compile(r"^\S", re.MULTILINE)
 _COMMAND = re.compile(r"^ +\$ (twistd .*(?:\n +> .*)*)$", re.MULTILINE)
-_CONTINUED = re.compile(r"\\\n(?: +> )?")
+_CONTINUED = re.compile(r"\\\n> *")
 
 
 class Row(NamedTuple):
@@ -38,6 +44,21 @@ class Row(NamedTuple):
     """The page's, from 0."""
     commands: tuple[str, ...]
     """What is to be typed in a shell."""
+
+
+class File(NamedTuple):
+    """A file that a page shows."""
+
+    name: str
+    text: str
+
+
+class Command(NamedTuple):
+    """What is typed in a shell."""
+
+    line: str
+    output: str
+    """What the page shows of it, perhaps nothing."""
 
 
 def examples(path: Path) -> list[Example]:
@@ -69,14 +90,19 @@ def files(path: Path) -> dict[str, str]:
     return {name: text for _, name, text in _blocks(path) if name}
 
 
-def commands(path: Path) -> list[str]:
-    """Give what is typed in a shell, a line each; their output is left out."""
-    typed = []
-    for language, _, text in _blocks(path):
-        if language == "console":
-            joined = _CONTINUED.sub("", text)
-            typed += re.findall(r"^\$ (.*)", joined, re.MULTILINE)
-    return typed
+def session(path: Path) -> Iterator[File | Command]:
+    """Give the files that are written and what is typed in a shell, in order."""
+    for match in _PART.finditer(path.read_text()):
+        kind, argument, name, text = match.groups()
+        if kind == "literalinclude":
+            yield File(name, (path.parent / argument).read_text())
+        elif name:
+            yield File(name, dedent(text).lstrip("\n"))
+        elif argument == "console":
+            typed = _CONTINUED.sub("", dedent(text).strip("\n"))
+            for each in typed.removeprefix("$ ").split("\n$ "):
+                line, _, output = each.partition("\n")
+                yield Command(line, output + "\n" if output else "")
 
 
 def _blocks(path: Path) -> list[tuple[str, str, str]]:

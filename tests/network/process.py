@@ -54,6 +54,7 @@ class Server:
         *command: str,
         ports: int = 1,
         stdin: int = subprocess.DEVNULL,
+        passed: tuple[int, ...] = (),
     ) -> None:
         """
         Start it, and wait until it listens.
@@ -62,6 +63,7 @@ class Server:
         @param command: without a program: C{twistd -n wsagent} with these.
         @param ports: on how many.
         @param stdin: its input, as C{Popen} has it.
+        @param passed: descriptors that it gets, by the same numbers.
         """
         if not command or command[0].startswith("-"):
             command = ("twistd", "-n", "wsagent", *command)
@@ -76,6 +78,7 @@ class Server:
                 [PROGRAMS / program, *arguments],
                 cwd=folder,
                 stdin=stdin,
+                pass_fds=passed,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
