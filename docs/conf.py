@@ -43,6 +43,8 @@ smartquotes_action = "D"
 
 html_theme = "furo"
 html_title = "wsagent"
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
 html_copy_source = False
 html_show_sphinx = False
 pygments_style = "friendly"

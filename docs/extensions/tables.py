@@ -5,6 +5,7 @@ C{.. settings::} lists fields of L{wsagent.Settings}, those that are named or
 all; C{.. options::} what C{twistd wsagent} can be told.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import Field, fields
 
@@ -16,16 +17,13 @@ from sphinx.util.docutils import SphinxDirective
 from twisted.python import usage
 
 from wsagent.settings import Settings
-from wsagent.tap import _SETTINGS, Options
+from wsagent.tap import Options
 
 UNITS = ("octets", "fragments", "messages", "connections", "handshakes")
 """What can be counted: the first word of the docstring of a field that counts."""
 
-_OPTIONS = {setting.field: setting.option for setting in _SETTINGS} | {
-    "origins": "origin",
-    "compression": "compress",
-    "hasFastLane": "no-fast-lane",
-}
+_RENAMED = {"drainTimeout": "drain", "compression": "compress"}
+_CAPITAL = re.compile("[A-Z]")
 
 
 def meanings() -> dict[str, str]:
@@ -59,6 +57,8 @@ def shown(field: Field, meaning: str) -> str:
     """Write a default with its unit, as people write it."""
     value = field.default
     counted = unit(field, meaning)
+    if isinstance(value, tuple):
+        return ", ".join(f"``{each}``" for each in value) or "none"
     if not counted or value is None:
         return f"``{value}``"
     if counted == "octets" and value % 1024 == 0:
@@ -67,12 +67,23 @@ def shown(field: Field, meaning: str) -> str:
     return f"{value:,} {counted}"
 
 
+def optionOf(name: str, known: set[str]) -> str | None:
+    """Find the option of a field: what may be repeated is singular."""
+    own = _RENAMED.get(name) or _CAPITAL.sub(lambda at: f"-{at[0].lower()}", name)
+    singular = own.removesuffix("s") if own[-3:] != "ies" else f"{own[:-3]}y"
+    for option in (own, singular, own.replace("has-", "no-"), f"no-{own}"):
+        if option in known:
+            return option
+    return None
+
+
 def rowsOfSettings(names: Iterable[str]) -> Iterator[list[str]]:
     """Make a row for each field: name, default, option, meaning."""
     known = {field.name: field for field in fields(Settings)}
     told = meanings()
+    options = {option.removesuffix("=") for option in Options().longOpt}
     for name in names or known:
-        option = _OPTIONS.get(name)
+        option = optionOf(name, options)
         yield [
             f"``{name}``",
             shown(known[name], told[name]),
