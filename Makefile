@@ -92,7 +92,7 @@ types: $(VENV)/with-lint  ## check the types
 	$(BIN)/mypy
 
 docs: $(VENV)/with-docs  ## make the pages, in build/docs; a warning is an error
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs $(ARGS)
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet docs build/docs $(ARGS)
 
 clean:  ## leave only the sources
 	rm -rf .venv build dist *.egg-info .coverage* .hypothesis .*_cache _trial_temp* compliance/reports twisted/plugins/dropin.cache

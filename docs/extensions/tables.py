@@ -78,18 +78,14 @@ def optionOf(name: str, known: set[str]) -> str | None:
 
 
 def rowsOfSettings(names: Iterable[str]) -> Iterator[list[str]]:
-    """Make a row for each field: name, default, option, meaning."""
+    """Make a row for each field: name and option, default, meaning."""
     known = {field.name: field for field in fields(Settings)}
     told = meanings()
     options = {option.removesuffix("=") for option in Options().longOpt}
     for name in names or known:
         option = optionOf(name, options)
-        yield [
-            f"``{name}``",
-            shown(known[name], told[name]),
-            f":option:`--{option} <twistd wsagent --{option}>`" if option else "",
-            told[name],
-        ]
+        link = f"\n\n:option:`--{option} <twistd wsagent --{option}>`" if option else ""
+        yield [f"``{name}``{link}", shown(known[name], told[name]), told[name]]
 
 
 class SettingsTable(SphinxDirective):
@@ -104,14 +100,16 @@ class SettingsTable(SphinxDirective):
         lines = [
             ".. list-table::",
             "   :header-rows: 1",
-            "   :widths: 18 16 20 46",
-            "   :class: wide",
+            "   :widths: 30 20 50",
+            "   :class: settings",
             "",
         ]
-        titles = ["field", "default", "option", "what it is"]
+        titles = ["field, option", "default", "what it is"]
         for row in [titles, *rowsOfSettings(named)]:
-            for start, cell in zip("*   ", row, strict=True):
-                lines.append(f"   {start} - " + cell.replace("\n", "\n       "))
+            for start, cell in zip("*  ", row, strict=True):
+                lines.append(
+                    f"   {start} - " + cell.replace("\n", "\n       ").rstrip()
+                )
         return self.parse_text_to_nodes("\n".join(lines) + "\n")
 
 
