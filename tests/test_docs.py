@@ -283,6 +283,7 @@ class GuideTests(DocumentCase):
         self.space.update(__name__=page.stem, reactor=self.reactor)
         for name, text in files(page).items():
             Path(name).write_text(text)
+        echo = sys.modules.pop("echo")
         sys.path.insert(0, str(Path.cwd()))
         try:
             for piece in steps(page):
@@ -297,6 +298,7 @@ class GuideTests(DocumentCase):
             del sys.path[0]
             for name in files(page):
                 sys.modules.pop(name.removesuffix(".py"), None)
+            sys.modules["echo"] = echo
 
 
 class ReadmeTests(DocumentCase):
