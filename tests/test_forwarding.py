@@ -234,6 +234,28 @@ class ServerTests(SynchronousTestCase):
         self.assertRegex(connected, r"^203\.0\.113\.7:1234 connected, agent :")
         self.assertEqual(closed, "203.0.113.7:1234 closed 1000 by peer")
 
+    def test_failed(self):
+        """So it has when the application fails, to the very end."""
+
+        class Failing(Echo):
+            def textMessageReceived(self, message):
+                raise ValueError(message)
+
+            def connectionLost(self, reason):
+                raise ValueError("lost")
+
+        made = Settings(trustedProxies=("192.0.2.1",))
+        request = upgradeRequest(headers=[("X-Forwarded-For", "203.0.113.7")])
+        with capturedLogs() as events:
+            peer = connected(Failing, made, request)
+            peer.sendTextMessage("x")
+            self.assertTrue(peer.isDisconnected)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+        names = [formatEvent(event).split()[:3] for event in events]
+        self.assertEqual(names[1], ["agent", "for", "203.0.113.7"])
+        self.assertEqual(names[2], ["203.0.113.7", "closed", "1011"])
+        self.assertEqual(names[3], ["agent", "for", "203.0.113.7"])
+
     def test_notLogged(self):
         """Without trust, it has the address of who has connected."""
         self.connect(("X-Forwarded-For", "203.0.113.7:1234"), trusted=())

@@ -65,6 +65,11 @@ class Delivery(Connection):
         self._buffer = buffer
         self._owner = owner
 
+    @property
+    def peer(self) -> object:
+        """The address of who is at the other end, as the request has it."""
+        return self._agent.request.peer
+
     def transmit(self, data: bytes, payload: bytes | None = None) -> None:
         """Have the buffer send it."""
         self._buffer.write(data, payload)

@@ -157,10 +157,9 @@ class Wire(Outlet):
 
     def __str__(self) -> str:
         """Name the peer."""
-        agent = self._agent
-        if agent is not None:
-            return describePeer(agent.request.peer)
-        return describePeer(self.transport.getPeer())
+        connection = self._connection
+        peer = self.transport.getPeer() if connection is None else connection.peer
+        return describePeer(peer)
 
     # What the opening calls
 
