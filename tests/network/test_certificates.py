@@ -3,12 +3,14 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import ssl
 
 import pytest
 import pytest_twisted
 
+from tests.documents import ROOT, Command, session
 from tests.scripts import Authority
 from wsagent import WebSocketServerFactory
 from wsagent.endpoints import serverFromString
@@ -18,9 +20,13 @@ from .client import Client, dial, dialTLS, readAll, request
 from .fronts import CLIENT
 from .inside import Echo, inThread, until
 from .process import LOCAL, run, waitUntil
+from .session import Session
 
 # Twisted's own.
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL")
+
+
+PAGE = ROOT / "docs" / "tls.rst"
 
 
 class Listening(WebSocketServerFactory):
@@ -70,13 +76,13 @@ def named(request):
     return name.value
 
 
-def dialShowing(port, path=None):
-    """Connect with TLS, and show a certificate."""
+def dialShowing(port, path=None, key=None):
+    """Connect with TLS, and show a certificate; its key is beside it, or in C{key}."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if path is not None:
-        context.load_cert_chain(path)
+        context.load_cert_chain(path, key)
     return context.wrap_socket(dial(port))
 
 
@@ -252,3 +258,31 @@ def test_daemon(tmp_path):
     finally:
         os.kill(pid, signal.SIGTERM)
         waitUntil(lambda: not pidfile.exists(), "its end")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
+def test_page(tmp_path):
+    """What the page has one type serves, reloads, and demands certificates."""
+    with Session(tmp_path) as at:
+        for step in session(PAGE):
+            assert isinstance(step, Command)
+            if step.line.startswith("pip "):
+                continue
+            at.do(step)
+            if step.line.startswith("kill "):
+                waitUntil(lambda: "certificates read" in at.server.log, "a reload")
+            elif step.line.startswith("twistd "):
+                isAsked = "clientCA" in step.line
+                with (
+                    dialTLS(at.server.port)
+                    if not isAsked
+                    else dialShowing(
+                        at.server.port, tmp_path / "ann.pem", tmp_path / "ann-key.pem"
+                    ) as plain
+                ):
+                    assert Client(plain).echoes()
+        with (
+            dialTLS(at.server.port) as plain,
+            pytest.raises(ssl.SSLError, match="certificate required"),
+        ):
+            Client(plain)

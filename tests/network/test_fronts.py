@@ -6,12 +6,14 @@ import time
 
 import pytest
 
+from tests.documents import Command, session
 from wsagent import ClosedUncleanly, Compression, ConnectionRejected, Settings, blocking
 
 from .certificates import selfSigned
-from .client import PATIENCE
-from .fronts import CLIENT, Front, dialFront
+from .client import PATIENCE, dial, request
+from .fronts import CLIENT, PAGE, Front, dialFront
 from .process import LOCAL, waitUntil
+from .session import Session
 
 MEBIBYTE = 1024 * 1024
 TRUST = ("--trust-proxy", "127.0.0.1")
@@ -142,6 +144,28 @@ def test_spoofed(serve, kind):
         connect(front, headers=spoofed, origin="http://evil")
     assert re.search(rf" {re.escape(CLIENT)}\S* connected, ", server.log)
     assert "192.0.2.1" not in server.log
+
+
+def test_page(tmp_path):
+    """What the page has one type serves behind a proxy."""
+    selfSigned(tmp_path)
+    (tmp_path / "certificate.pem").rename(tmp_path / "cert.pem")
+    steps = [step for step in session(PAGE) if isinstance(step, Command)]
+    assert len(steps) == 2
+    field = "X-Forwarded-For: 192.0.2.1\r\n\r\n"
+    with Session(tmp_path) as at:
+        at.do(steps[0])
+        with dial(at.server.port) as plain:
+            plain.sendall(request()[:-2] + field.encode())
+            assert plain.recv(12) == b"HTTP/1.1 101"
+        waitUntil(lambda: " 192.0.2.1 connected, " in at.server.log, "its address")
+        at.do(steps[1])
+        with dial(at.server.port) as plain:
+            plain.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n")
+            with ssl._create_unverified_context().wrap_socket(plain) as secure:
+                secure.sendall(request())
+                assert secure.recv(12) == b"HTTP/1.1 101"
+        waitUntil(lambda: " 192.0.2.1:5 connected, " in at.server.log, "its address")
 
 
 def test_check(start, front, tmp_path):
