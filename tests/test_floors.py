@@ -22,15 +22,15 @@ core.handshake core.messages core.outgoing core.permessage
 core.connection core.forwarded core.responses
 core.preface
 addresses build conversation errors interfaces sockets.__init__ sockets.system sources
-access
-certificates settings sockets.transport timing tls urls
+access credentials
+certificates schemes settings tokens webtokens sockets.transport timing tls urls
 lines sending sockets.lane
 delivery ending keepalive progress proxies sockets.adoption
 outlet parting
 traffic wire
-draining forwarding protocol
+checkers draining forwarding guard protocol
 loading routing
-answering broadcasting
+answering authoptions broadcasting
 demo opening prefacing server
 attempt blocking endpoints service terminal testing
 client talk tap

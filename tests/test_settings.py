@@ -94,6 +94,11 @@ RULES = {
             "'x-forwarded-host' in a tuple"
         ),
     ),
+    "expiryCode": (
+        (1008, 3000, 4401, 4999),
+        (None, 1000, 1009, 2999, 5000, 4401.0, True),
+        "1008, or a whole number from 3000 to 4999",
+    ),
     "requireOrigin": ((True, False), NOT_FLAGS, "True or False"),
     "hasFastLane": ((True, False), NOT_FLAGS, "True or False"),
     "isStreaming": ((True, False), NOT_FLAGS, "True or False"),
@@ -127,6 +132,7 @@ class SettingsTests(SynchronousTestCase):
                 None,
                 (),
                 ("x-forwarded-for", "x-forwarded-proto"),
+                4401,
                 False,
                 True,
                 False,

@@ -223,6 +223,7 @@ class OptionsTests(SynchronousTestCase):
             "idle-timeout": ("idleTimeout", "9", 9.0),
             "send-limit": ("sendLimit", "10", 10),
             "drain": ("drainTimeout", ".5", 0.5),
+            "expiry-code": ("expiryCode", "4000", 4000),
         }
         self.assertEqual(set(arguments), {each.option for each in tap._SETTINGS})
         expected = {field: value for field, _, value in arguments.values()}

@@ -14,6 +14,7 @@ from .errors import (
     RedirectRefused,
     RequestRejected,
 )
+from .guard import Guard
 from .protocol import Accept, WebSocketProtocol
 from .reconnecting import ReconnectingService
 from .routing import Route
@@ -27,6 +28,7 @@ __all__ = [
     "ClosedUncleanly",
     "Compression",
     "ConnectionRejected",
+    "Guard",
     "HandshakeError",
     "PreparedMessage",
     "ProxyRefused",

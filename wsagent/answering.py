@@ -17,6 +17,7 @@ from .core.handshake import PLAIN, Arrival, Request
 from .core.heads import HeadReader, RequestLine, requestLine
 from .errors import Refusal, RequestRejected
 from .forwarding import arrivalOf
+from .guard import Login
 from .protocol import Accept, Choice, WebSocketProtocol
 from .routing import Found
 from .wire import Wire
@@ -111,28 +112,44 @@ class ServerOpening:
             demandHost(request, settings.hosts)
             found = self._factory.routes.find(request)
             demandOrigin(request, settings.origins, settings.requireOrigin)
-            # 5. Credentials.
-            self._ask(found)
+            guard = self._factory.guard
+            if guard is None:
+                deciding = self._ask(self._factory.buildAgent(found, self._wire))
+            else:
+                deciding = guard.login(found.request).addCallback(self._admit, found)
         except Exception:  # noqa: BLE001 - whatever the application raises
             self._failed(Failure())
-
-    def _ask(self, found: Found) -> None:
-        """Have an agent decide, at once or later."""
-        request = found.request
-        agent = self._factory.buildAgent(found, self._wire)
-        verdict = agent.requestReceived(request)
-        if verdict is None or isinstance(verdict, Accept):
-            self._accept(verdict, agent, request)
             return
+        if deciding is not None:
+            self._deciding = deciding.addErrback(self._failed)
+            if self._isAnswered:
+                # Who decides has seen to it that nobody waits.
+                self._cancel()
+
+    def _admit(self, login: Login, found: Found) -> Deferred[None] | None:
+        """Have an agent for who has logged in, unless nobody waits any more."""
+        if self._isAnswered:
+            login.end()
+            return None
+        self._factory.watch(login, self._wire)
+        found = found._replace(request=login.request)
+        agent = self._factory.buildAgent(found, self._wire)
+        agent.avatar = login.avatar
+        return self._ask(agent)
+
+    def _ask(self, agent: WebSocketProtocol) -> Deferred[None] | None:
+        """Have an agent decide, at once or later."""
+        verdict = agent.requestReceived(agent.request)
+        if verdict is None or isinstance(verdict, Accept):
+            self._accept(verdict, agent)
+            return None
         waiting = cast("Deferred[Accept | None]", maybeDeferred(lambda: verdict))
-        self._deciding = waiting.addCallback(self._accept, agent, request)
-        self._deciding.addErrback(self._failed)
+        return waiting.addCallback(self._accept, agent)
 
     def _accept(
         self,
         verdict: Accept | None,
         agent: WebSocketProtocol,
-        request: Request,
     ) -> None:
         """Answer 101, unless nobody waits any more."""
         if self._isAnswered:
@@ -144,11 +161,11 @@ class ServerOpening:
         if not isinstance(verdict.subprotocol, Choice):
             agent.subprotocol = verdict.subprotocol
         extension, codec = negotiate(
-            request.headers.get("sec-websocket-extensions"),
+            agent.request.headers.get("sec-websocket-extensions"),
             self._factory.extensions,
         )
         answer = handshake.renderAcceptance(
-            request,
+            agent.request,
             agent.subprotocol,
             verdict.headers,
             extension,

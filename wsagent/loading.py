@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 from twisted.python import usage
 
 from .protocol import WebSocketProtocol
+
+_Method = TypeVar("_Method", bound=Callable[..., object])
 
 
 def loaded(told: str, name: str) -> type[WebSocketProtocol]:
@@ -37,6 +41,12 @@ def loaded(told: str, name: str) -> type[WebSocketProtocol]:
             f"{told}: allowed: a subclass of wsagent.WebSocketProtocol",
         )
     return found
+
+
+def inOneLine(method: _Method) -> _Method:
+    """Put a docstring into one line, as C{usage} shows it."""
+    method.__doc__ = " ".join((method.__doc__ or "").split())
+    return method
 
 
 def inLine(error: Exception) -> str:

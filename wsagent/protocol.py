@@ -58,6 +58,9 @@ class WebSocketProtocol:
     @ivar request: the request that opened the connection, received or sent.
     @ivar subprotocol: the one that both sides speak, or C{None}.
     @ivar response: a client's: what the server answered.
+    @ivar avatar: a server's: who it is, as the guard's portal says; by default
+        the name, a C{str}.  C{None} of those who need not say it, and without
+        a guard.
     @ivar url: a client's: where it is connected to, without credentials.
     """
 
@@ -66,6 +69,7 @@ class WebSocketProtocol:
     response: Response
     subprotocol: str | None
     url: str
+    avatar: Any = None
     _wire: Wire
 
     subprotocols: Sequence[str | None] = ()

@@ -17,6 +17,7 @@ from .core.codes import Role
 from .core.extensions import Extension
 from .draining import Drain
 from .forwarding import Trust
+from .guard import Guard, Login
 from .interfaces import Opening
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Found, Route, Routes
@@ -33,6 +34,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
     @ivar routes: where requests go; to iterate lists them.
     @ivar extensions: what may be agreed on, the client's order deciding.
     @ivar trust: the proxies that are believed, or C{None}.
+    @ivar guard: who is let in, or C{None}: everybody.
     """
 
     noisy = False
@@ -46,6 +48,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
         reactor: IReactorTime | None = None,
         extensions: Sequence[Extension] = (),
         routes: Iterable[Route] = (),
+        guard: Guard | None = None,
     ) -> None:
         """
         @param protocol: makes the agents, but where C{routes} say otherwise;
@@ -59,8 +62,10 @@ class WebSocketServerFactory(protocol.ServerFactory):
         @param extensions: what may be agreed on beside C{settings.compression}.
         @param routes: who answers where; what is nowhere is refused with 404,
             unless there is a C{protocol}.
+        @param guard: who is let in; without, everybody.
         @raise ValueError: a subprotocol is no HTTP token, there is nothing to
-            make agents, or two routes are for the same requests.
+            make agents, two routes are for the same requests, or the settings
+            undo what the guard does.
         """
         self.routes = Routes([*routes, *_otherwise(protocol, subprotocols)])
         if not any(self.routes):
@@ -69,6 +74,9 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self.extensions = withCompression(extensions, self.settings)
         proxies, fields = self.settings.trustedProxies, self.settings.forwardedFields
         self.trust = Trust(proxies, fields) if proxies else None
+        self.guard = guard
+        if guard is not None:
+            guard.checkSettings(self.settings)
         self._reactor = reactor
         self._wheel: Wheel | None = None
         # One for all wires.
@@ -86,9 +94,18 @@ class WebSocketServerFactory(protocol.ServerFactory):
         reactor: IReactorTime | None = None,
         extensions: Sequence[Extension] = (),
         routes: Iterable[Route] = (),
+        guard: Guard | None = None,
     ) -> WebSocketServerFactory:
         """Make a factory; the same as to call the class."""
-        return cls(protocol, subprotocols, settings, reactor, extensions, routes)
+        return cls(
+            protocol,
+            subprotocols,
+            settings,
+            reactor,
+            extensions,
+            routes,
+            guard,
+        )
 
     @property
     def subprotocols(self) -> tuple[str, ...]:
@@ -133,6 +150,11 @@ class WebSocketServerFactory(protocol.ServerFactory):
         agent.subprotocol = found.subprotocol
         return agent
 
+    def watch(self, login: Login, wire: Wire) -> None:
+        """Have a login last no longer than a connection, or its credentials."""
+        assert self.guard is not None
+        self.guard.watch(login, wire, self._wheel or self._makeWheel())
+
     def nextAddress(self) -> int:
         """Number the agents of this process."""
         return next(self._addresses)
@@ -167,6 +189,8 @@ class WebSocketServerFactory(protocol.ServerFactory):
     def _wireLost(self, wire: Wire) -> None:
         """Forget a connection."""
         self._wires.pop(wire, None)
+        if self.guard is not None:
+            self.guard.wireLost(wire)
         for drain in self._drains:
             drain.wireLost()
         if not self._wires:

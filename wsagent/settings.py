@@ -55,6 +55,10 @@ _secondsOrNone: _Rule = (
     "seconds over 0, or None",
     lambda value: value is None or _isDuration(value),
 )
+_closeCode: _Rule = (
+    "1008, or a whole number from 3000 to 4999",
+    lambda value: _isCount(value, 1008) and (value == 1008 or 3000 <= value <= 4999),
+)
 _flag: _Rule = ("True or False", lambda value: isinstance(value, bool))
 
 
@@ -187,6 +191,9 @@ class Settings:
 
     requireOrigin: bool = _setting(default=False, rule=_flag)
     """Refuse requests without Origin, as from all that is no browser."""
+
+    expiryCode: int = _setting(4401, _closeCode)
+    """The close code of connections whose credentials have expired."""
 
     trustedProxies: tuple[str, ...] = _setting((), _networks)
     """Networks of the proxies that are believed when they say whom they forward for."""

@@ -6,17 +6,18 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from twisted.application.service import IService
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
 from . import demo
+from .authoptions import AuthOptions
 from .core.deflate import Compression
 from .core.heads import isToken
 from .endpoints import serverFromString
-from .loading import inLine, loaded
+from .loading import inLine, inOneLine, loaded
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Route, Routes
 from .server import WebSocketServerFactory
@@ -24,7 +25,6 @@ from .service import WebSocketService
 from .settings import Settings
 
 DEFAULT_PORT = "8001"
-_Method = TypeVar("_Method", bound=Callable[..., object])
 _ENDPOINT = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
 
 
@@ -53,6 +53,7 @@ _SETTINGS = (
     _Setting("idle-timeout", "idleTimeout", float, "seconds without a message"),
     _Setting("send-limit", "sendLimit", int, "octets that may wait to be sent"),
     _Setting("drain", "drainTimeout", float, "seconds for all to close on a stop"),
+    _Setting("expiry-code", "expiryCode", int, "close code when credentials expire"),
 )
 
 
@@ -63,13 +64,7 @@ def _row(setting: _Setting) -> list[str | None]:
     return [setting.option, None, None, f"{setting.help} [default: {shown}]"]
 
 
-def _inOneLine(method: _Method) -> _Method:
-    """Put a docstring into one line, as C{usage} shows it."""
-    method.__doc__ = " ".join((method.__doc__ or "").split())
-    return method
-
-
-class Options(usage.Options):
+class Options(AuthOptions, usage.Options):
     """What C{twistd wsagent} is told."""
 
     synopsis = "[options]"
@@ -97,7 +92,7 @@ class Options(usage.Options):
         self._forwarded: list[str] = []
         self.endpoints: list[IStreamServerEndpoint] = []
 
-    @_inOneLine
+    @inOneLine
     def opt_port(self, port: str) -> None:
         """
         Port to listen on, or an endpoint: tcp, tcp6, unix, ssl, systemd, haproxy;
@@ -105,7 +100,7 @@ class Options(usage.Options):
         """
         self._ports.append(port)
 
-    @_inOneLine
+    @inOneLine
     def opt_app(self, name: str) -> None:
         """
         Application, a subclass of WebSocketProtocol, as module:Class or
@@ -114,7 +109,7 @@ class Options(usage.Options):
         """
         self._application = loaded(f"--app {name}", name)
 
-    @_inOneLine
+    @inOneLine
     def opt_route(self, value: str) -> None:
         """
         Application for some requests, as PLACE=module:Class.  PLACE is a path such
@@ -132,7 +127,7 @@ class Options(usage.Options):
             raise usage.UsageError(f"--route {value}: {error}") from None
         self._routes.append(route)
 
-    @_inOneLine
+    @inOneLine
     def opt_subprotocol(self, value: str) -> None:
         """
         Subprotocol to accept, as NAME for the application, or as NAME=module:Class
@@ -145,7 +140,7 @@ class Options(usage.Options):
             loaded(f"--subprotocol {value}", application) if equals else None
         )
 
-    @_inOneLine
+    @inOneLine
     def opt_origin(self, origin: str) -> None:
         """
         Origin whose pages may connect, such as https://example.com,
@@ -160,7 +155,7 @@ class Options(usage.Options):
             ) from None
         self._origins.append(origin)
 
-    @_inOneLine
+    @inOneLine
     def opt_host(self, host: str) -> None:
         """
         Host that requests may be for, on any port, such as example.com,
@@ -174,7 +169,7 @@ class Options(usage.Options):
             ) from None
         self._hosts.append(host)
 
-    @_inOneLine
+    @inOneLine
     def opt_trust_proxy(self, network: str) -> None:
         """
         Network of proxies that are believed when they say whom they forward for,
@@ -188,7 +183,7 @@ class Options(usage.Options):
             ) from None
         self._proxies.append(network)
 
-    @_inOneLine
+    @inOneLine
     def opt_forwarded_field(self, name: str) -> None:
         """
         Field in which all of these proxies say so: X-Forwarded-For,
@@ -232,6 +227,7 @@ class Options(usage.Options):
                 f"--subprotocol {name}: allowed: with --app; "
                 "a route's class says its own",
             )
+        self.guard = self.makeGuard(self.settings)
         try:
             self.makeFactory()
         except ValueError as error:
@@ -276,7 +272,11 @@ class Options(usage.Options):
     def makeFactory(self) -> WebSocketServerFactory:
         """Make the factory that was described."""
         if self._isRoutedOnly:
-            return WebSocketServerFactory(settings=self.settings, routes=self._routes)
+            return WebSocketServerFactory(
+                settings=self.settings,
+                routes=self._routes,
+                guard=self.guard,
+            )
         application = self._application or demo.Echo
         subprotocols: dict[str, ProtocolFactory] = {
             name: maker or application for name, maker in self._subprotocols.items()
@@ -288,6 +288,7 @@ class Options(usage.Options):
             subprotocols,
             self.settings,
             routes=self._routes,
+            guard=self.guard,
         )
 
 

@@ -1,0 +1,5 @@
+"""Tells C{--auth}, of whatever program, of C{token:} and C{jwt:}."""
+
+from wsagent.checkers import tokenFile, webTokens
+
+__all__ = ["tokenFile", "webTokens"]
