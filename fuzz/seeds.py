@@ -268,6 +268,43 @@ def prefaces() -> Iterable[bytes]:
     yield b"\0\0" + signature + b"\x31\x11\x10\0"
 
 
+def servers() -> Iterable[bytes]:
+    """Requests with frames behind: settings, rooms and cuts before each."""
+    frames = (
+        frame(1, b"Hello", key=KEY)
+        + frame(9, b"?", key=KEY)
+        + frame(2, bytes(130), key=KEY)
+        + frame(8, b"\x03\xe8bye", key=KEY)
+    )
+    yield (
+        b"\0\0\0\1" + REQUEST.replace(b"http://", b"http://server.") + b"\r\n" + frames
+    )
+    yield (
+        b"\0\2\7\3"
+        + REQUEST.replace(b"Origin", b"X").replace(b"chat HTTP", b"chat/a%20b HTTP")
+        + b"\r\n"
+        + frames
+    )
+    yield b"\1\1\0\5" + (
+        REQUEST.replace(b"Origin", b"X")
+        + b"Sec-WebSocket-Extensions: "
+        + OFFERS[1]
+        + b"\r\n\r\n"
+        + frame(1, compressing.HELLO, rsv=4, key=KEY)
+        + frame(1, compressing.HELLO_AGAIN, rsv=4, key=KEY)
+        + frame(2, b"a" * 1001, key=KEY)
+    )
+    yield b"\2\0\0\0" + (
+        REQUEST.replace(b"http://", b"https://www.")
+        + b"X-Forwarded-For: 1.2.3.4, 10.0.0.1\r\nX-Forwarded-Host: example.com\r\n\r\n"
+        + frames
+    )
+    yield b"\2\0\0\0" + REQUEST + b"X-Forwarded-For: ?\r\n\r\n"
+    yield b"\0\2\0\0" + REQUEST.replace(b"/chat", b"/nowhere") + b"\r\n"
+    yield b"\1\0\0\0GET /" + b"a" * 600
+    yield b"\0\0\0\0" + REQUEST.replace(b"Origin", b"X") + b"\r\n" + b"\x81\0" + frames
+
+
 SEEDS = {
     "forwarded": forwarded,
     "frames": frames,
@@ -280,6 +317,7 @@ SEEDS = {
     "request": requests,
     "response": responses,
     "routes": routes,
+    "server": servers,
     "tunnel": tunnel,
 }
 
