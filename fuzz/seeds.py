@@ -305,7 +305,27 @@ def servers() -> Iterable[bytes]:
     yield b"\0\0\0\0" + REQUEST.replace(b"Origin", b"X") + b"\r\n" + b"\x81\0" + frames
 
 
+def credentials() -> Iterable[bytes]:
+    """Values of one field, a line each: which field before them."""
+    yield b"\0Basic dXNlcjpvcGVuc2VzYW1l"
+    yield b"\0basic dXNlcg=="
+    yield b"\0Bearer secret-token"
+    yield b"\0Basic dXNlcjpvcGVuc2VzYW1l\nBearer secret-token"
+    digest = (
+        b'\0Digest username="user", realm="wsagent", nonce="NONCE", uri="/a", '
+        b'response="%b", opaque="OPAQUE", qop=auth, nc=00000001, cnonce="c", '
+        b"algorithm=MD5"
+    )
+    yield digest % b"RIGHT"
+    yield digest % bytes(b"0" * 32)
+    yield b"\1a=b; s=secret-token;c"
+    yield b'\1s="secret-token"\ns=other'
+    yield b"\2chat, bearer.secret-token"
+    yield b"\2bearer.a\nbearer.b, chat"
+
+
 SEEDS = {
+    "credentials": credentials,
     "forwarded": forwarded,
     "frames": frames,
     "inflater": inflater,
