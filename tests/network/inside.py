@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from wsagent import Settings, WebSocketProtocol, WebSocketServerFactory
+from wsagent.endpoints import serverFromString
 from wsagent.wire import Wire
 
 from .client import PATIENCE, dial, dialTLS, request
@@ -60,7 +61,6 @@ class Listening(WebSocketServerFactory):
     async def listen(self) -> None:
         """Listen."""
         from twisted.internet import reactor
-        from twisted.internet.endpoints import serverFromString
 
         self._listening = await serverFromString(reactor, self._endpoint).listen(self)
         self.port = self._listening.getHost().port

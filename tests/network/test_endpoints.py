@@ -1,8 +1,9 @@
-"""TLS with certificates of clients, and with certificates that change."""
+"""Ports of our own kinds: PROXY headers; certificates that change, or of clients."""
 
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import ssl
@@ -12,11 +13,12 @@ import pytest_twisted
 
 from tests.documents import ROOT, Command, session
 from tests.scripts import Authority
-from wsagent import WebSocketServerFactory
+from wsagent import Settings, WebSocketServerFactory
 from wsagent.endpoints import serverFromString
+from wsagent.sockets.transport import LaneTransport
 
 from .certificates import selfSigned
-from .client import Client, dial, dialTLS, readAll, request
+from .client import Client, dial, dialTLS, dialUnix, readAll, request
 from .fronts import CLIENT
 from .inside import Echo, inThread, until
 from .process import LOCAL, run, waitUntil
@@ -26,6 +28,7 @@ from .session import Session
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL")
 
 
+HEADER = f"PROXY TCP4 {CLIENT} 127.0.0.1 5 6\r\n".encode()
 PAGE = ROOT / "docs" / "tls.rst"
 
 
@@ -37,9 +40,9 @@ class Listening(WebSocketServerFactory):
     @ivar losses: how they ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings) -> None:
         """Nobody was here yet."""
-        super().__init__(Echo)
+        super().__init__(Echo, settings=Settings(**settings))
         self.agents = []
         self.losses = []
 
@@ -51,11 +54,11 @@ async def listen(failures):  # noqa: ARG001 - it outlives this one
 
     listening = []
 
-    async def startListening(description):
-        factory = Listening()
+    async def startListening(description, **settings):
+        factory = Listening(**settings)
         endpoint = serverFromString(reactor, description)
         listening.append((factory, await endpoint.listen(factory)))
-        factory.port = listening[-1][1].getHost().port
+        factory.port = getattr(listening[-1][1].getHost(), "port", None)
         return factory
 
     yield startListening
@@ -84,6 +87,63 @@ def dialShowing(port, path=None, key=None):
     if path is not None:
         context.load_cert_chain(path, key)
     return context.wrap_socket(dial(port))
+
+
+@pytest_twisted.ensureDeferred
+async def test_preface(listen, pytestconfig):
+    """Behind a PROXY header, a plain connection is on the fast lane as any other."""
+    server = await listen("haproxy:tcp:0:interface=127.0.0.1")
+
+    def script():
+        with dial(server.port) as plain:
+            plain.sendall(HEADER)
+            assert Client(plain).echoes()
+
+    await inThread(script)
+    (agent,) = server.agents
+    assert (agent.request.peer.host, agent.request.peer.port) == (CLIENT, 5)
+    transport = agent._wire.transport
+    assert transport.getPeer() == agent.request.arrival.proxy
+    isOnLane = pytestconfig.getoption("transport") == "lane"
+    assert isinstance(transport, LaneTransport) == (
+        isOnLane and hasattr(select, "epoll")
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_unix(listen, tmp_path):
+    """Behind a proxy on a UNIX socket, the client is where the proxy says."""
+    path = tmp_path / "ws.sock"
+    field = {"X-Forwarded-For": CLIENT}.items()
+    server = await listen(f"unix:{path}", trustedProxies=("unix",))
+    prefaced = await listen(f"haproxy:unix:{path}2", trustedProxies=("unix",))
+
+    def script():
+        with dialUnix(str(path)) as plain:
+            assert Client(plain, (), field).echoes()
+        with dialUnix(f"{path}2") as plain:
+            plain.sendall(HEADER)
+            assert Client(plain).echoes()
+
+    await inThread(script)
+    (agent,), (other,) = server.agents, prefaced.agents
+    assert agent.request.peer.host == other.request.peer.host == CLIENT
+    assert agent.request.arrival.proxy == agent._wire.transport.getPeer()
+
+
+@pytest_twisted.ensureDeferred
+async def test_noPreface(listen):
+    """Who sends no PROXY header is cut off."""
+    server = await listen("haproxy:tcp:0:interface=127.0.0.1")
+
+    def script():
+        with dial(server.port) as plain:
+            plain.sendall(request())
+            with pytest.raises(ConnectionResetError):
+                readAll(plain)
+
+    await inThread(script)
+    assert server.agents == []
 
 
 @pytest_twisted.ensureDeferred
@@ -132,7 +192,6 @@ async def test_behindPreface(listen, certificate, tmp_path):
     Authority(tmp_path).server("client.example")
     ca = f"clientCA={tmp_path}/authority.pem"
     server = await listen(f"haproxy:ssl:0:{certificate}:{ca}:interface=127.0.0.1")
-    header = f"PROXY TCP4 {CLIENT} 127.0.0.1 5 6\r\n".encode()
 
     def script(isInOne):
         context = ssl.create_default_context()
@@ -146,9 +205,9 @@ async def test_behindPreface(listen, certificate, tmp_path):
                 tls.do_handshake()
             hello = outgoing.read()
             if isInOne:
-                plain.sendall(header + hello)
+                plain.sendall(HEADER + hello)
             else:
-                for octet in header:
+                for octet in HEADER:
                     plain.sendall(bytes((octet,)))
                 plain.sendall(hello)
             while True:
@@ -182,8 +241,7 @@ async def test_noTLSBehindPreface(listen, certificate):
     server = await listen(f"haproxy:ssl:0:{certificate}:interface=127.0.0.1")
 
     def script():
-        header = f"PROXY TCP4 {CLIENT} 127.0.0.1 5 6\r\n".encode()
-        for octets in (header + request(), header + bytes(99), request()):
+        for octets in (HEADER + request(), HEADER + bytes(99), request()):
             with dial(server.port) as plain:
                 plain.sendall(octets)
                 with contextlib.suppress(ConnectionResetError):
