@@ -134,7 +134,7 @@ class AuthOptionsTests(AuthCase):
         nowhere = self.passwords.with_name("nowhere")
         self.patch(authoptions, "find_spec", lambda _: None)
         for arguments, said in (
-            (["--auth=nonsense:a"], f"--auth nonsense:a: allowed: {KINDS}"),
+            (["--auth=memry:a:secret"], f"--auth memry: allowed: {KINDS}"),
             (["--auth="], f"--auth : allowed: {KINDS}"),
             ([f"--auth=file:{nowhere}"], f"--auth file:{nowhere}: no such file"),
             (["--auth=file"], "--auth file: 'file' requires a filename"),

@@ -62,11 +62,12 @@ class AuthOptions(AuthOptionMixin):
             _demandUsable(kind, argument)
             self.addChecker(makeChecker(description))
         except (InvalidAuthType, UnsupportedInterfaces):
+            # Were it a slip of the pen, passwords might follow as well.
             found = filter(self.supportsCheckerFactory, findCheckerFactories())
             names = ", ".join(sorted(each.authType for each in found))
-            raise usage.UsageError(f"--auth {told}: allowed: {names}") from None
+            raise usage.UsageError(f"--auth {kind}: allowed: {names}") from None
         except Exception as error:  # noqa: BLE001 - each kind has its own
-            why = str(error).splitlines()[0]
+            why = (str(error) or type(error).__name__).splitlines()[0]
             raise usage.UsageError(f"--auth {told}: {why}") from None
 
     @inOneLine

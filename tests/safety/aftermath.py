@@ -14,6 +14,7 @@ from tests.core.notation import KEY, frame
 from wsagent.answering import ServerOpening
 from wsagent.core.connection import Connection
 from wsagent.demo import Echo
+from wsagent.guard import Guard, Login
 from wsagent.protocol import WebSocketProtocol
 from wsagent.sending import SendBuffer
 from wsagent.server import WebSocketServerFactory
@@ -23,7 +24,7 @@ from wsagent.wire import Wire
 
 from .octets import framesIn, request
 
-OURS = (Wire, Connection, ServerOpening, SendBuffer, WebSocketProtocol)
+OURS = (Wire, Connection, ServerOpening, SendBuffer, WebSocketProtocol, Login)
 """What a connection is made of."""
 
 AFTERWARDS = (frame(1, b"late", key=KEY), frame(9, key=KEY), b"GET / HTTP/1.1\r\n\r\n")
@@ -98,6 +99,7 @@ class HostileCase(SynchronousTestCase):
         subprotocols=(),
         fresh: bytes | None = None,
         routes=(),
+        guard: Guard | None = None,
         **settings: object,
     ) -> Iterator[WebSocketServerFactory]:
         """
@@ -111,7 +113,12 @@ class HostileCase(SynchronousTestCase):
         """
         before = self._count()
         factory = WebSocketServerFactory(
-            application, subprotocols, Settings(**settings), Clock(), routes=routes
+            application,
+            subprotocols,
+            Settings(**settings),
+            Clock(),
+            routes=routes,
+            guard=guard,
         )
         try:
             yield factory
