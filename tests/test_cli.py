@@ -3,10 +3,13 @@
 import io
 import ssl
 import sys
+from time import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsagent import cli
+from wsagent.credentials import Token
+from wsagent.tokens import TokenFile
 
 URL = "ws://127.0.0.1:1/"
 
@@ -108,6 +111,49 @@ class OptionsTests(SynchronousTestCase):
             said = self.errors.getvalue()
             self.assertEqual((status, said.count("\n")), (2, 1), said)
             self.assertTrue(said.startswith(f"wsagent: {line}"), said)
+        self.assertEqual(self.output.getvalue(), "")
+
+    def test_token(self):
+        """C{token} adds a token to a file, and prints it."""
+        path = self.mktemp()
+        self.assertEqual(cli.main(["token", path, "alice"]), 0)
+        self.assertEqual(cli.main(["token", "--days", "7", path, "bob"]), 0)
+        alice, bob = self.output.getvalue().split()
+        now = time()
+        checker = TokenFile(path)
+        for token, name, days in ((alice, b"alice", None), (bob, b"bob", 7)):
+            credentials = Token(token.encode())
+            self.assertEqual(checker.requestAvatarId(credentials), name)
+            if days is None:
+                self.assertIsNone(credentials.expires)
+            else:
+                left = credentials.expires - now
+                self.assertLess(abs(left - days * 86_400), 60)
+
+    def test_wrongToken(self):
+        """What C{token} cannot do is one line, with status 2."""
+        path = self.mktemp()
+        for arguments, line in (
+            ([f"{path}/x", "a"], f"{path}/x: No such file or directory"),
+            ([path, "a:b"], "name 'a:b', allowed: printable, without a colon"),
+            (
+                ["--days=0", path, "a"],
+                "--days: '0', allowed: a whole number of days from 1",
+            ),
+            (
+                ["--days", "9" * 20, path, "a"],
+                f"--days: '{'9' * 20}', allowed: a whole number of days from 1",
+            ),
+            ([path], "the following arguments are required: NAME, see --help"),
+        ):
+            self.errors.truncate(self.errors.seek(0))
+            try:
+                status = cli.main(["token", *arguments])
+            except SystemExit as exit_:
+                status = exit_.code
+            self.assertEqual(
+                (status, self.errors.getvalue()), (2, f"wsagent: {line}\n")
+            )
         self.assertEqual(self.output.getvalue(), "")
 
     def test_noCommand(self):

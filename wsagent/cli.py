@@ -8,6 +8,7 @@ import ssl
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ from .errors import ConnectionRejected
 from .settings import Settings
 from .talk import COMMANDS, Talk, fail, milliseconds
 from .terminal import Pipe, Terminal, escaped
+from .tokens import addToken
 from .urls import parseURL
 
 _HELP = """\
@@ -44,6 +46,10 @@ exit status:
 example: echo hi | wsagent connect ws://localhost:8001/
 """
 
+_ADDING = """\
+Make a token for twistd wsagent --auth token:FILE: its digest is added to the
+file, which is made if there is none, and it is printed, once.
+"""
 
 _IS = " [default: %(default)s]"
 _WAIT = "for answers after the end of input; none: until the server closes"
@@ -113,6 +119,15 @@ def _octets(text: str) -> int | None:
     raise _allowed(text, "a whole number from 1, below 2**63, or none")
 
 
+def _expiry(text: str) -> datetime:
+    """Read in how many days something is to expire."""
+    now = datetime.now(timezone.utc)
+    with suppress(ValueError, OverflowError):
+        if text.isascii() and text.isdigit() and int(text):
+            return now + timedelta(days=int(text))
+    raise _allowed(text, "a whole number of days from 1")
+
+
 def _authorities(path: str) -> ssl.SSLContext:
     """Read whom to trust."""
     try:
@@ -166,6 +181,18 @@ def _parser() -> _Parser:
     add = trust.add_argument
     add("--cacert", metavar="FILE", type=_authorities, help=_CACERT)
     add("--insecure", action="store_true", help=_INSECURE)
+    connect.set_defaults(run=_connect)
+    token = commands.add_parser(
+        "token",
+        help="make a token that lets somebody in",
+        description=_ADDING,
+        allow_abbrev=False,
+    )
+    token.add_argument("file", metavar="FILE", help="of digests of tokens")
+    token.add_argument("name", metavar="NAME", help="whose it is")
+    add = token.add_argument
+    add("--days", type=_expiry, help="until it expires [default: never]")
+    token.set_defaults(run=_addToken)
     return parser
 
 
@@ -182,9 +209,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("r+"))  # noqa: SIM115
     options = _parser().parse_args(arguments)
     try:
-        return _connect(options)
+        status: int = options.run(options)
     except KeyboardInterrupt:
         return 130
+    else:
+        return status
+
+
+def _addToken(options: argparse.Namespace) -> int:
+    """Make a token, and print it."""
+    try:
+        token = addToken(options.file, options.name, options.days)
+    except OSError as error:
+        return fail(f"{options.file}: {error.strerror}", 2)
+    except ValueError as error:
+        return fail(str(error), 2)
+    sys.stdout.write(f"{token}\n")
+    return 0
 
 
 def _connect(options: argparse.Namespace) -> int:
