@@ -1,8 +1,10 @@
 """L{wsagent.forwarding}: who it is that asks, and how the request came."""
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import ISSLTransport
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from wsagent.core.handshake import PLAIN, SECURE, Arrival, Request
 from wsagent.core.heads import Headers
@@ -21,6 +23,27 @@ X_ALL = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
 def v4(host, port=0):
     """Make an address."""
     return IPv4Address("TCP", host, port)
+
+
+class Shown:
+    """A certificate as pyOpenSSL has it."""
+
+    def to_cryptography(self):
+        """Give another library's."""
+        return "shown"
+
+
+@implementer(ISSLTransport)
+class SecureTransport:
+    """A transport with TLS."""
+
+    def __init__(self, shown):
+        """@param shown: the client's certificate."""
+        self.shown = shown
+
+    def getPeerCertificate(self):
+        """Give it."""
+        return self.shown
 
 
 class TrustTests(SynchronousTestCase):
@@ -209,6 +232,15 @@ class ArrivalTests(SynchronousTestCase):
         self.assertIs(arrivalOf(MemoryTransport(None)), PLAIN)
         self.assertFalse(PLAIN.isSecure)
         self.assertTrue(SECURE.isSecure)
+
+    def test_secure(self):
+        """One with TLS tells, and so what a client has shown there."""
+        self.assertIs(arrivalOf(SecureTransport(None)), SECURE)
+        known = Arrival(proxy=PROXY)
+        arrival = arrivalOf(SecureTransport(None), known)
+        self.assertEqual(arrival, Arrival(True, proxy=PROXY))
+        arrival = arrivalOf(SecureTransport(Shown()), known)
+        self.assertEqual(arrival, Arrival(True, None, "shown", PROXY))
 
 
 class ServerTests(SynchronousTestCase):
