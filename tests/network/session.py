@@ -74,7 +74,7 @@ class Session:
         """Start the last server, anew if it is there."""
         if self.server is not None:
             self.server.stop()
-        ports = self._words.count("--port")
+        ports = max(1, self._words.count("--port"))
         self.server = Server(self._folder, *self._words, ports=ports)
 
     def _freed(self, text: str) -> str:

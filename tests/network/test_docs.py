@@ -1,4 +1,4 @@
-"""The commands in the tables of docs/ are run."""
+"""The commands of README.rst and docs/ are run, each page from its top to its end."""
 
 import re
 import shlex
@@ -6,10 +6,31 @@ import shutil
 
 import pytest
 
-from tests.documents import PAGES, ROOT, rows
+from tests.documents import PAGES, ROOT, Command, rows, session
 
 from .certificates import selfSigned
 from .client import Client, dial, dialTLS
+from .session import Session
+
+TYPED = sorted(
+    page
+    for page in (ROOT / "README.rst", *(ROOT / "docs").glob("*.rst"))
+    if any(isinstance(step, Command) for step in session(page))
+)
+ELSEWHERE = {
+    "make run": "it is what follows, in a venv",
+    "make test": "we are it",
+    "python3 -m venv venv": "we have one",
+    ". venv/bin/activate": "we are in it",
+    "pip install .": "test_packaging.py",
+    "pip install 'wsagent[tls]'": "as above",
+    "wsagent connect --wait none ws://localhost:8001/events < /dev/null | jq .name": (
+        "until somebody stops it"
+    ),
+}
+"""What is not typed here, and why."""
+OWN = {"systemd.rst": "test_systemd.py", "tutorial.rst": "test_tutorial.py"}
+"""Pages that have tests of their own."""
 
 COMMANDS = sorted(
     {command for page in PAGES for r in rows(page) for command in r.commands}
@@ -28,3 +49,21 @@ def test_command(start, tmp_path, command):
     with Client((dialTLS if isSecure else dial)(server.port)) as client:
         client.sendText("hello")
         assert client.receiveText() == "hello"
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: page.name)
+def test_session(tmp_path, page):
+    """All that is typed does what the page says, where C{echo.py} is, and a key."""
+    if page.name in OWN:
+        assert (ROOT / "tests" / "network" / OWN[page.name]).exists()
+        return
+    selfSigned(tmp_path)
+    shutil.copy(tmp_path / "certificate.pem", tmp_path / "cert.pem")
+    for name in ("echo.py", "test_echo.py"):
+        shutil.copy(ROOT / "examples" / name, tmp_path)
+    with Session(tmp_path) as typed:
+        typed.do(Command("twistd -n wsagent --port 8001", ""))
+        for step in session(page):
+            line = getattr(step, "line", "").partition("#")[0].strip()
+            if line not in ELSEWHERE:
+                typed.do(step)
