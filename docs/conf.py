@@ -24,7 +24,10 @@ copyright = "wsagent contributors, MIT licence"  # noqa: A001 - Sphinx's name
 extensions = ["sphinx.ext.autodoc", "epytext", "tables"]
 
 nitpicky = True
-nitpick_ignore_regex = [("py:class", ".*")]  # Annotations are the type checker's.
+nitpick_ignore_regex = [
+    ("py:class", ".*"),  # Annotations are the type checker's.
+    ("py:exc", "LoginFailed|UnauthorizedLogin|InvalidAuthArgumentString"),  # Twisted's.
+]
 
 autodoc_class_signature = "separated"
 autodoc_default_options = {

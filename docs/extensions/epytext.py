@@ -48,7 +48,7 @@ def _marked(tag: str, text: str) -> str:
         shown, name = link.groups() if link else (text.removeprefix("wsagent."), text)
         # A dot looks in all classes and modules, the near ones first.
         return f":py:obj:`{shown} <.{name.removesuffix('()')}>`"
-    return {"C": f"``{text}``", "I": f"*{text}*", "B": f"**{text}**"}[tag]
+    return {"C": f"``{text}``", "I": f"*{text}*", "B": f"**{text}**", "U": text}[tag]
 
 
 def paragraphs(lines: list[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ all; C{.. options::} what C{twistd wsagent} can be told.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import Field, fields
+from dataclasses import MISSING, Field, fields
 
 from docutils import nodes
 from epytext import paragraphs, translate
@@ -19,10 +19,13 @@ from twisted.python import usage
 from wsagent.settings import Settings
 from wsagent.tap import Options
 
-UNITS = ("octets", "fragments", "messages", "connections", "handshakes")
-"""What can be counted: the first word of the docstring of a field that counts."""
-
-_RENAMED = {"drainTimeout": "drain", "compression": "compress"}
+_UNITS = ("octets", "fragments", "messages", "connections", "bits", "code")
+"""What numbers are of, but for seconds: near the beginning of a field's docstring."""
+_RENAMED = {
+    "compression": "compress",
+    "drainTimeout": "drain",
+    "trustedProxies": "trust-proxy",
+}
 _CAPITAL = re.compile("[A-Z]")
 
 
@@ -38,29 +41,31 @@ def meanings() -> dict[str, str]:
 
 def unit(field: Field, meaning: str) -> str:
     """
-    Say what a field counts, C{seconds} too; empty if it counts nothing.
+    Say what a field's number is of.
 
-    @raise ValueError: its docstring begins with something else.
+    @raise ValueError: nobody has said.
     """
-    allowed = field.metadata["rule"][0]
-    if "seconds" in allowed:
+    if "seconds" in field.metadata["rule"][0]:
         return "seconds"
-    if "whole number" not in allowed:
-        return ""
-    word = meaning.split(maxsplit=1)[0].lower()
-    if word not in UNITS:
-        raise ValueError(f"{field.name}: {word!r}, allowed: {', '.join(UNITS)}")
-    return word
+    words = meaning.lower().split()[:3]
+    for known in _UNITS:
+        if known in words:
+            return known
+    raise ValueError(f"{field.name}: {meaning!r}, needed: one of {', '.join(_UNITS)}")
 
 
 def shown(field: Field, meaning: str) -> str:
     """Write a default with its unit, as people write it."""
     value = field.default
-    counted = unit(field, meaning)
+    if value is MISSING:
+        return "the system's"
     if isinstance(value, tuple):
         return ", ".join(f"``{each}``" for each in value) or "none"
-    if not counted or value is None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return f"``{value}``"
+    counted = unit(field, meaning)
+    if counted == "code":
+        return str(value)
     if counted == "octets" and value % 1024 == 0:
         size = value // 1024
         return f"{size} KiB" if size % 1024 else f"{size // 1024} MiB"
@@ -105,7 +110,11 @@ class SettingsTable(SphinxDirective):
             "",
         ]
         titles = ["field, option", "default", "what it is"]
-        for row in [titles, *rowsOfSettings(named)]:
+        try:
+            rows = [titles, *rowsOfSettings(named)]
+        except (KeyError, ValueError) as error:
+            raise self.error(f"settings: {error}") from error
+        for row in rows:
             for start, cell in zip("*  ", row, strict=True):
                 lines.append(
                     f"   {start} - " + cell.replace("\n", "\n       ").rstrip()
