@@ -43,6 +43,7 @@ python_maximum_signature_line_length = 110
 add_module_names = False
 default_role = "literal"
 smartquotes_action = "D"
+highlight_language = "text"
 
 html_theme = "furo"
 html_title = "wsagent"

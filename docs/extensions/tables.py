@@ -26,6 +26,7 @@ _RENAMED = {
     "drainTimeout": "drain",
     "trustedProxies": "trust-proxy",
 }
+_TYPED = re.compile(r"(?<!\S)([^\s,;]*(?:--|[:*/](?=[^\s,;.]))[^\s,;]*[^\s,;.])")
 _CAPITAL = re.compile("[A-Z]")
 
 
@@ -129,7 +130,7 @@ class OptionsList(SphinxDirective):
         """Make an entry for each, in the order of C{--help}."""
         lines = [".. program:: twistd wsagent", ""]
         for head, meaning in optionsOf(Options()):
-            lines += [f".. option:: {head}", "", f"   {translate(meaning)}", ""]
+            lines += [f".. option:: {head}", "", f"   {_marked(meaning)}", ""]
         return self.parse_text_to_nodes("\n".join(lines) + "\n")
 
 
@@ -139,6 +140,13 @@ def optionsOf(options: usage.Options) -> Iterator[tuple[str, str]]:
         long = name.removesuffix("=")
         value = f" <{long.split('-')[-1]}>" if name.endswith("=") else ""
         yield f"--{long}{value}", options.docs[long].strip()
+
+
+def _marked(text: str) -> str:
+    """Mark what is to be typed as it stands, as C{--route} or C{https://*.example}."""
+    pieces = _TYPED.split(text)
+    marks = (translate, "``{}``".format)
+    return "".join(marks[place % 2](piece) for place, piece in enumerate(pieces))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
