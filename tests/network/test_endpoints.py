@@ -133,17 +133,21 @@ async def test_unix(listen, tmp_path):
 
 @pytest_twisted.ensureDeferred
 async def test_noPreface(listen):
-    """Who sends no PROXY header is cut off."""
-    server = await listen("haproxy:tcp:0:interface=127.0.0.1")
+    """Who sends no PROXY header is cut off, and so is who may not send one."""
+    where = "haproxy:tcp:0:interface=127.0.0.1"
+    server = await listen(where)
+    other = await listen(where, trustedProxies=("192.0.2.0/24",))
 
     def script():
-        with dial(server.port) as plain:
-            plain.sendall(request())
-            with pytest.raises(ConnectionResetError):
-                readAll(plain)
+        for port, octets in ((server.port, b""), (other.port, HEADER)):
+            with dial(port) as plain:
+                with contextlib.suppress(ConnectionError):
+                    plain.sendall(octets + request())
+                with pytest.raises(ConnectionError):
+                    readAll(plain)
 
     await inThread(script)
-    assert server.agents == []
+    assert server.agents == other.agents == []
 
 
 @pytest_twisted.ensureDeferred
