@@ -97,7 +97,7 @@ RULES = {
     "expiryCode": (
         (1008, 3000, 4401, 4999),
         (None, 1000, 1009, 2999, 5000, 4401.0, True),
-        "1008, or a whole number from 3000 to 4999",
+        "1008, or 3000 to 4999",
     ),
     "requireOrigin": ((True, False), NOT_FLAGS, "True or False"),
     "hasFastLane": ((True, False), NOT_FLAGS, "True or False"),

@@ -56,7 +56,7 @@ _secondsOrNone: _Rule = (
     lambda value: value is None or _isDuration(value),
 )
 _closeCode: _Rule = (
-    "1008, or a whole number from 3000 to 4999",
+    "1008, or 3000 to 4999",
     lambda value: _isCount(value, 1008) and (value == 1008 or 3000 <= value <= 4999),
 )
 _flag: _Rule = ("True or False", lambda value: isinstance(value, bool))

@@ -11,11 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.documents import ROOT, session
 from wsagent.tokens import addToken
 
 from .browser import PROGRAM, Browser
 from .client import FIN, PATIENCE, Client, dial
 from .process import LOCAL, PROGRAMS, run
+from .session import Session
 
 APPLICATION = """
 from wsagent import WebSocketProtocol
@@ -208,6 +210,16 @@ def test_wrong(tmp_path):
     done = run("twistd", "-n", "wsagent", "--help-auth", folder=tmp_path)
     assert done.returncode == 0
     assert "token" in done.stdout
+
+
+def test_page(tmp_path):
+    """What the page on authentication has one type does what it shows."""
+    with Session(tmp_path) as typed:
+        for step in session(ROOT / "docs" / "authentication.rst"):
+            if not getattr(step, "line", "").startswith("pip install "):
+                typed.do(step)
+        assert typed.server is not None
+        assert "Traceback" not in typed.server.log
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
