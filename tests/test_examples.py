@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsagent import WebSocketServerFactory, WebSocketService
+from wsagent.core import heads
 from wsagent.testing import connected, upgradeRequest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -28,6 +29,7 @@ class ExampleTests(SynchronousTestCase):
         """No example is without a test here."""
         tested = {
             *("echo.py", "test_echo.py", "counter.py", "chat.py", "ticker.py"),
+            "members.py",
             *("rooms.py", "server.tac"),
         }
         found = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
@@ -127,6 +129,27 @@ class ExampleTests(SynchronousTestCase):
         ann.loseConnection()
         cid.loseConnection()
         self.assertEqual(connected(factory, target="/rooms").received, [])
+
+    def test_members(self):
+        """Members are let in where they may go, and told who is there."""
+        factory = run_path(str(EXAMPLES / "members.py"))["makeFactory"](Clock())
+
+        def connect(name, target):
+            field = "Authorization", heads.basicCredentials(*name.split(":"))
+            request = upgradeRequest(target, headers=[field])
+            return connected(factory, request=request)
+
+        alice = connect("alice:wonderland", "/garden")
+        bob, phone = (connect("bob:builder", "/garden") for _ in range(2))
+        bob.sendTextMessage("hello")
+        self.assertEqual(alice.received, ["here: Alice"])
+        self.assertEqual(bob.received, ["here: Alice, Bob", "Bob: hello"])
+        self.assertEqual(phone.received, ["here: Alice, Bob", "Bob: hello"])
+        self.assertEqual(connect("bob:builder", "/cellar").status, 403)
+        self.assertEqual(connect("bob:bricks", "/garden").status, 401)
+        for peer in alice, bob, phone:
+            peer.loseConnection()
+        self.assertEqual(factory.guard.portal.realm.present, {"Alice": 0, "Bob": 0})
 
     def test_tac(self):
         """The C{.tac} file makes an application with the service."""

@@ -98,6 +98,8 @@ class Guard:
 
     Give me to L{WebSocketServerFactory}.  I come after the Origin and before
     the agent, which has what the portal gives as its C{avatar}.
+
+    @ivar portal: checks credentials, and has avatars.
     """
 
     def __init__(
@@ -117,7 +119,7 @@ class Guard:
         @raise ValueError: the portal cannot check what comes, or anything.
         """
         checked = portal.listCredentialsInterfaces()
-        self._portal = portal
+        self.portal = portal
         self._schemes = schemesOf(portal) if schemes is None else tuple(schemes)
         self._now = now
         self._isForAll = IAnonymous in checked
@@ -155,7 +157,7 @@ class Guard:
         seen = request
         for each in self._schemes:
             seen = each.without(seen)
-        waiting = self._portal.login(credentials, seen, IWebSocketAvatar)
+        waiting = self.portal.login(credentials, seen, IWebSocketAvatar)
         return waiting.addCallbacks(
             self._accepted,
             self._denied,
