@@ -276,9 +276,8 @@ def servers() -> Iterable[bytes]:
         + frame(2, bytes(130), key=KEY)
         + frame(8, b"\x03\xe8bye", key=KEY)
     )
-    yield (
-        b"\0\0\0\1" + REQUEST.replace(b"http://", b"http://server.") + b"\r\n" + frames
-    )
+    own = REQUEST.replace(b"http://", b"http://server.") + b"\r\n"
+    yield b"\0\0\0\1" + own + frames
     yield (
         b"\0\2\7\3"
         + REQUEST.replace(b"Origin", b"X").replace(b"chat HTTP", b"chat/a%20b HTTP")
@@ -301,6 +300,9 @@ def servers() -> Iterable[bytes]:
     )
     yield b"\2\0\0\0" + REQUEST + b"X-Forwarded-For: ?\r\n\r\n"
     yield b"\0\2\0\0" + REQUEST.replace(b"/chat", b"/nowhere") + b"\r\n"
+    line = b"PROXY TCP4 192.0.2.1 10.0.0.1 56324 443\r\n"
+    yield b"\0\4\0\0" + line + own + frames
+    yield b"\2\4\0\1" + line + own
     yield b"\1\0\0\0GET /" + b"a" * 600
     yield b"\0\0\0\0" + REQUEST.replace(b"Origin", b"X") + b"\r\n" + b"\x81\0" + frames
 

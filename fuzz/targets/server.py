@@ -45,7 +45,7 @@ def check(octets: bytes, builds: Sequence[Build]) -> None:
     """Send octets to a server, and vanish."""
     choices = Choices(octets)
     options = choices.one(SETTINGS)
-    isCompressing, isRouting = choices.bits(2)
+    how = choices.bits(3)
     sizes = choices.sizes()
     stream = choices.rest()
     errors: list[Any] = []
@@ -57,7 +57,7 @@ def check(octets: bytes, builds: Sequence[Build]) -> None:
     globalLogPublisher.addObserver(observe)
     try:
         found = [
-            _served(build, options, isCompressing, isRouting, segments)
+            _served(build, options, how, segments)
             for build in builds
             for segments in ([stream], cut(stream, sizes))
         ]
@@ -72,11 +72,11 @@ def check(octets: bytes, builds: Sequence[Build]) -> None:
 def _served(
     build: Build,
     options: dict[str, Any],
-    isCompressing: bool,
-    isRouting: bool,
+    how: Sequence[bool],
     segments: Sequence[bytes],
 ) -> Outcome:
     """Connect to a new server, and send it segments."""
+    isCompressing, isRouting, isPrefaced = how
     settings = build.part("settings")
     compression = settings.Compression(threshold=8) if isCompressing else None
     echo, route = build.part("demo").Echo, build.part("routing").Route
@@ -89,7 +89,11 @@ def _served(
         if isRouting
         else (),
     )
-    wire = factory.buildProtocol(None)
+    opening = build.part("answering").ServerOpening(factory)
+    if isPrefaced:
+        kind = build.part("prefacing").PrefacedOpening
+        opening = kind(opening, factory.trust, None)
+    wire = factory.buildWire(opening)
     transport = build.part("testing").MemoryTransport(wire)
     wire.makeConnection(transport)
     sent = b""
