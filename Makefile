@@ -35,9 +35,11 @@ off: $(VENV)/with-test  ## run the tests with real sockets off the fast lane
 pure-%: copy  ## do the same in a copy, where nothing is compiled: make pure-pytest
 	WSAGENT_PURE=1 $(MAKE) -C $(COPY) $*
 
+# What is compiled there stays, until make knows it to be old.
 copy:
 	@mkdir -p $(COPY)
-	@find $(COPY) -mindepth 1 -maxdepth 1 ! -name .venv -exec rm -rf {} +
+	@find $(COPY) \( -path $(COPY)/.venv -o -path $(COPY)/build \) -prune -o \
+	    -type f ! -name '*.so' -exec rm -f {} +
 	@git ls-files -z --cached --others --exclude-standard | \
 	    tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | \
 	    tar --extract --directory=$(COPY)
@@ -59,23 +61,27 @@ compliance: $(VENV)/with-compliance  ## hold both sides against the conformance 
 fuzz: $(VENV)/with-fuzz  ## look for octets with which what has to hold does not
 	$(BIN)/python -m fuzz $(ARGS)
 
-# One copy each: the engine counts what clang compiles for it, people run what gcc does.
+# One copy each: people run what gcc compiles, the engine counts in what clang does.
 SANITIZED = -fno-omit-frame-pointer -g -fsanitize=address,undefined
-CLANG = clang
+SANITIZING = PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 SWEEP = tests/core tests/sockets tests/safety tests/network/test_lane.py \
     tests/network/test_transport.py tests/network/test_serving.py
+CLANG = clang
 
 asan-pytest:  ## run tests in a copy, compiled with AddressSanitizer
 	@$(MAKE) --no-print-directory copy COPY=build/asan
 	CFLAGS='$(SANITIZED)' $(MAKE) -C build/asan $(VENV)/with-test
-	cd build/asan && env LD_PRELOAD=$$(cc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
-	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	cd build/asan && env LD_PRELOAD=$$(cc -print-file-name=libasan.so) $(SANITIZING) \
 	    $(BIN)/pytest -p no:cacheprovider $(or $(ARGS),$(SWEEP))
 
 asan-fuzz:  ## fuzz what is compiled, in a copy, with AddressSanitizer
 	@$(MAKE) --no-print-directory copy COPY=build/asan-fuzz
-	CC=$(CLANG) CFLAGS='$(SANITIZED),fuzzer-no-link' $(MAKE) -C build/asan-fuzz $(VENV)/with-fuzz
-	cd build/asan-fuzz && $(BIN)/python -m fuzz --compiled $(ARGS)
+	CC=$(CLANG) CFLAGS='$(SANITIZED),fuzzer-no-link' \
+	    $(MAKE) -C build/asan-fuzz $(VENV)/with-fuzz
+	cd build/asan-fuzz && \
+	    env LD_PRELOAD=$$($(BIN)/python -c 'import atheris as a; print(a.path())')/asan_with_fuzzer.so \
+	    $(SANITIZING) $(BIN)/python -m fuzz --compiled $(ARGS)
 
 bench: | $(BIN)/pip  ## measure beside other libraries
 	$(BIN)/python benchmarks/run.py $(ARGS)

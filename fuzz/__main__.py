@@ -8,7 +8,6 @@ and C{--replay} gives them to the target again.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -61,19 +60,6 @@ def row(cells: tuple[object, ...]) -> str:
     ).rstrip()
 
 
-def sanitized() -> dict[str, str]:
-    """Give the environment in which Python runs what clang compiled for the engine."""
-    place = find_spec("asan_with_fuzzer")
-    assert place is not None
-    return {
-        "LD_PRELOAD": str(place.origin),
-        "ASAN_OPTIONS": "detect_leaks=0",
-        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-        # Else many objects would be one piece of memory to it.
-        "PYTHONMALLOC": "malloc",
-    }
-
-
 def fuzz(name: str, seconds: float, which: str, more: list[str]) -> Found:
     """
     Run a target in a process of its own.
@@ -104,7 +90,6 @@ def fuzz(name: str, seconds: float, which: str, more: list[str]) -> Found:
                 *(sys.executable, "-m", "fuzz.engine", name, which),
                 *(*options, corpus, CORPUS / name),
             ],
-            env=os.environ | (sanitized() if which == "compiled" else {}),
             cwd=HERE.parent,
             stdout=output,
             stderr=output,
@@ -136,7 +121,7 @@ def main() -> None:
     parser.add_argument(
         "--compiled",
         action="store_true",
-        help="what is compiled alone, with AddressSanitizer: see make asan-fuzz",
+        help="what is compiled alone, for the engine: see make asan-fuzz",
     )
     parser.add_argument(
         "--engine",
