@@ -2,13 +2,11 @@
 
 import ast
 import os
-import re
 import socket
 import sys
 import traceback
 import unittest
 from contextlib import redirect_stdout
-from dataclasses import fields
 from doctest import ELLIPSIS, OutputChecker
 from inspect import iscoroutine
 from io import StringIO
@@ -301,28 +299,6 @@ class GuideTests(DocumentCase):
             for name in files(page):
                 sys.modules.pop(name.removesuffix(".py"), None)
             sys.modules["echo"] = echo
-
-
-class CompletenessTests(SynchronousTestCase):
-    """What has to be somewhere in the pages is there."""
-
-    def test_reference(self):
-        """Each public name stands in the reference, once."""
-        pages = (ROOT / "docs" / "reference").glob("*.rst")
-        text = "".join(page.read_text() for page in pages)
-        named = re.findall(r"^\.\. auto\w+:: wsagent\.(\w+)$", text, re.MULTILINE)
-        public = {name for name in wsagent.__all__ if not name.startswith("__")}
-        self.assertEqual(public - set(named), set())
-        self.assertEqual(len(set(named)), len(named))
-
-    def test_settings(self):
-        """Each setting that can hurt stands on the page on security, once."""
-        text = (ROOT / "docs" / "security.rst").read_text()
-        tables = re.findall(r"^\.\. settings::((?:.+\n)+)", text, re.MULTILINE)
-        named = [name for table in tables for name in table.split()]
-        known = {each.name for each in fields(wsagent.Settings)}
-        harmless = {"isStreaming", "hasFastLane"}
-        self.assertEqual(sorted(named), sorted(known - harmless))
 
 
 class ReadmeTests(DocumentCase):

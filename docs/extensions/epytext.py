@@ -6,10 +6,10 @@ What the two share (paragraphs, lists, literal blocks) stays as it is.
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from docutils import nodes
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 _FIELD = re.compile(r"@(\w+)( [^:]*)?:")
 _TAG = re.compile(r"([A-Z])\{")
@@ -102,12 +102,14 @@ def _signatureFound(*event: Any) -> tuple[str | None, ...]:
 
 def _described(*event: Any) -> None:
     """Write the interfaces in what a property's annotation was taken for."""
+    from docutils import nodes
+
     for text in list(event[-1].parent.findall(nodes.Text)):
         if "<InterfaceClass" in text:
             text.parent.replace(text, nodes.Text(withoutInterface(text)))
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, bool]:
     """Be an extension."""
     app.connect("autodoc-process-docstring", _docstringFound)
     app.connect("autodoc-process-signature", _signatureFound)
