@@ -78,7 +78,10 @@ def _served(
     """Connect to a new server, and send it segments."""
     isCompressing, isRouting, isPrefaced = how
     settings = build.part("settings")
-    compression = settings.Compression(threshold=8) if isCompressing else None
+    compression = None
+    if isCompressing:
+        # Who refers beyond a smaller window is not always seen.
+        compression = settings.Compression(peerWindowBits=15, threshold=8)
     echo, route = build.part("demo").Echo, build.part("routing").Route
     factory = build.part("server").WebSocketServerFactory(
         None if isRouting else echo,

@@ -294,6 +294,16 @@ class BadPayloadTests(SynchronousTestCase):
             with self.assertRaises(InvalidPayload):
                 inflate(inflater, messages[1:])
 
+    def test_distanceWithin(self) -> None:
+        """Inside of what is inflated at once, it is good: fuzzing found that."""
+        for bits in (8, 9, 12, 14):
+            start = noise(200)
+            plain = start + noise((1 << bits) + 300, seed=2) + start
+            (message,) = deflated(plain)
+            self.assertEqual(inflate(newInflater(bits), [message]), plain)
+            with self.assertRaises(InvalidPayload):
+                inflate(newInflater(bits), pieces(message, 1))
+
     def test_lastBlocks(self) -> None:
         """A message may have 100 last blocks and no more, the next one anew."""
         block = b"\x01\x00\x00\xff\xff"

@@ -73,7 +73,13 @@ class InflaterState(NamedTuple):
 
 
 class Inflater:
-    """What a peer has compressed, and what it may refer to."""
+    """
+    What a peer has compressed, and what it may refer to.
+
+    A peer that refers to more than its window is found out where that is gone.
+    What is inflated at once may refer to all of itself: zlib looks no closer,
+    so that this, and nothing else, depends on the segments.
+    """
 
     def __init__(self, windowBits: int, hasTakeover: bool, isMovable: bool) -> None:
         """
