@@ -326,6 +326,22 @@ def credentials() -> Iterable[bytes]:
     yield b"\2bearer.a\nbearer.b, chat"
 
 
+def webtokens() -> Iterable[bytes]:
+    """Tokens, and claims: whether they are to be signed before each."""
+    yield b"\0eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIiwiZXhwIjo5OTk5OTk5OTk5fQ."
+    for claims in (
+        b'{"sub":"a","exp":9999999999}',
+        b'{"sub":"\\ud800","exp":9999999999}',
+        b'{"sub":5,"exp":9999999999,"nbf":1,"iat":1,"aud":["a"],"iss":"b"}',
+        b'{"sub":"a","exp":1e400}',
+        b'{"sub":"a","exp":%b}' % (b"9" * 400),
+        b'{"sub":"a","exp":true}',
+    ):
+        yield b"\1" + claims
+    for header in (b'{"alg":"none"}', b'{"alg":"HS256","b64":false,"crit":["b64"]}'):
+        yield b"\3" + header + b'\n{"sub":"a","exp":9999999999}'
+
+
 SEEDS = {
     "credentials": credentials,
     "forwarded": forwarded,
@@ -341,6 +357,7 @@ SEEDS = {
     "routes": routes,
     "server": servers,
     "tunnel": tunnel,
+    "webtoken": webtokens,
 }
 
 

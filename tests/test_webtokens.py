@@ -128,6 +128,11 @@ class WebTokensTests(SynchronousTestCase):
         token = self.signed(nbf=now - 1, iat=now - 1)
         self.assertEqual(self.checker.requestAvatarId(token), b"alice")
 
+    def test_noTime(self):
+        """One that expires when no clock will tell is nobody's: found by fuzzing."""
+        for exp in (10**400, float("inf"), float("nan"), [], True):
+            self.assertUnknown(self.signed(exp=exp))
+
     def test_audience(self):
         """A token is for us, or for nobody in particular."""
         self.assertUnknown(self.signed(aud="chat"))

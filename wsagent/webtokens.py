@@ -75,8 +75,14 @@ class WebTokens:
             )
             name = claims[self._claim].encode()
             expires = float(claims["exp"])
-        except (self._jwt.InvalidTokenError, AttributeError, ValueError):
-            # Or the name is no text, or no UTF-8 can be made of it.
+        except (
+            self._jwt.InvalidTokenError,
+            AttributeError,
+            OverflowError,
+            ValueError,
+        ):
+            # Or the name is no text, or no UTF-8 can be made of it, or no time
+            # of a number.
             raise UnauthorizedLogin from None
         credentials.expires = expires
         return name
