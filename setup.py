@@ -33,6 +33,7 @@ COMPILED = [
     "wsagent/timing.py",
     "wsagent/keepalive.py",
     "wsagent/outlet.py",
+    "wsagent/pacing.py",
     "wsagent/sending.py",
     "wsagent/sockets/lane.py",
     "wsagent/sockets/system.pyx",

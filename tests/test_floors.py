@@ -21,12 +21,13 @@ core.extensions core.tunnels
 core.handshake core.messages core.outgoing core.permessage
 core.connection core.forwarded core.responses
 core.preface
-addresses build conversation errors interfaces sockets.__init__ sockets.system sources
+addresses build conversation descriptors errors interfaces sockets.__init__
+sockets.system sources
 access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
-lines sending sockets.lane
-delivery ending keepalive progress proxies sockets.adoption
-outlet parting
+accepting lines sending sockets.lane
+delivery ending keepalive limits progress proxies sockets.adoption
+outlet pacing parting
 traffic wire
 checkers draining forwarding guard protocol
 loading routing

@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError, fields
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsagent.descriptors import connectionsAtMost
 from wsagent.settings import Settings
 
 MOST = 2**63 - 1
@@ -11,6 +12,11 @@ NOT_COUNTS = (0, -1, 1.0, True, "1", float("inf"), MOST + 1)
 NOT_SECONDS = (0, -1, True, "1", float("inf"), float("nan"), 1e300, 10**400)
 COUNT = "a whole number from 1, below 2**63"
 NOT_FLAGS = (0, 1, None, "yes")
+RATE = (
+    (0.001, 2.5, MOST, None),
+    (*NOT_SECONDS, 0.0009),
+    "a number from 0.001, or None",
+)
 
 # field: what is allowed, what is not, how that is said
 RULES = {
@@ -94,6 +100,22 @@ RULES = {
             "'x-forwarded-host' in a tuple"
         ),
     ),
+    "addressLimit": ((1, None, MOST), NOT_COUNTS, f"{COUNT}, or None"),
+    "handshakeRate": RATE,
+    "ipv4Prefix": (
+        (1, 24, 32),
+        (*NOT_COUNTS, 33, None),
+        "a whole number from 1 to 32",
+    ),
+    "ipv6Prefix": (
+        (1, 64, 128),
+        (*NOT_COUNTS, 129, None),
+        "a whole number from 1 to 128",
+    ),
+    "messageRate": RATE,
+    "octetRate": RATE,
+    "rateBurst": ((0.1, 3, MOST), (*NOT_SECONDS, None), "seconds over 0"),
+    "isRateStrict": ((True, False), NOT_FLAGS, "True or False"),
     "expiryCode": (
         (1008, 3000, 4401, 4999),
         (None, 1000, 1009, 2999, 5000, 4401.0, True),
@@ -132,12 +154,27 @@ class SettingsTests(SynchronousTestCase):
                 None,
                 (),
                 ("x-forwarded-for", "x-forwarded-proto"),
+                None,
+                None,
+                32,
+                64,
+                None,
+                None,
+                1,
+                False,
                 4401,
                 False,
                 True,
                 False,
             ],
         )
+
+    def test_connectionLimit(self):
+        """By default it is what the system allows, which is not the same everywhere."""
+        self.assertEqual(Settings().connectionLimit, connectionsAtMost())
+        self.assertIsNone(Settings(connectionLimit=None).connectionLimit)
+        with self.assertRaises(ValueError):
+            Settings(connectionLimit=0)
 
     def test_allFields(self):
         """Every field has a rule, but for those of an extension."""

@@ -222,6 +222,14 @@ class OptionsTests(SynchronousTestCase):
             "close-timeout": ("closeTimeout", "8.", 8.0),
             "idle-timeout": ("idleTimeout", "9", 9.0),
             "send-limit": ("sendLimit", "10", 10),
+            "connection-limit": ("connectionLimit", "11", 11),
+            "address-limit": ("addressLimit", "12", 12),
+            "handshake-rate": ("handshakeRate", "0.1", 0.1),
+            "ipv4-prefix": ("ipv4Prefix", "24", 24),
+            "ipv6-prefix": ("ipv6Prefix", "56", 56),
+            "message-rate": ("messageRate", "13", 13.0),
+            "octet-rate": ("octetRate", "14.5", 14.5),
+            "rate-burst": ("rateBurst", "2", 2.0),
             "drain": ("drainTimeout", ".5", 0.5),
             "expiry-code": ("expiryCode", "4000", 4000),
         }
@@ -234,6 +242,16 @@ class OptionsTests(SynchronousTestCase):
         """C{--compress} turns compression on, with its defaults."""
         self.assertIsNone(parsed().settings.compression)
         self.assertIsNotNone(parsed("--compress").settings.compression)
+
+    def test_strictRates(self):
+        """C{--strict-rates} closes who is too fast."""
+        settings = parsed("--strict-rates", "--message-rate=5").settings
+        self.assertEqual(settings, Settings(messageRate=5, isRateStrict=True))
+
+    def test_noLimit(self):
+        """A limit that has a default is taken away by C{none}."""
+        settings = parsed("--connection-limit=none").settings
+        self.assertEqual(settings, Settings(connectionLimit=None))
 
     def test_noFastLane(self):
         """C{--no-fast-lane} leaves sockets to Twisted."""
@@ -349,6 +367,14 @@ class OptionsTests(SynchronousTestCase):
             ("idle-timeout", "1.2.3", "allowed: seconds over 0, or none"),
             ("send-limit", "0", f"allowed: {count}"),
             ("drain", ".", "allowed: seconds over 0"),
+            ("connection-limit", "0", f"allowed: {count}"),
+            ("address-limit", "1.5", f"allowed: {count}"),
+            ("handshake-rate", "0", "allowed: a number from 0.001, or none"),
+            ("ipv4-prefix", "33", "allowed: a whole number from 1 to 32"),
+            ("ipv6-prefix", "none", "allowed: a whole number from 1 to 128"),
+            ("message-rate", "fast", "allowed: a number from 0.001, or none"),
+            ("octet-rate", "-1", "allowed: a number from 0.001, or none"),
+            ("rate-burst", "0", "allowed: seconds over 0"),
         ):
             with self.assertRaises(SystemExit, msg=(option, value)) as caught:
                 parsed(f"--{option}={value}")
@@ -389,6 +415,7 @@ class OptionsTests(SynchronousTestCase):
             "octets in one message [default: 1048576]",
             "seconds between pings [default: 20]",
             "seconds without a message [default: none]",
+            "connections at once [default: what the system allows]",
             "may be repeated [default: 8001].",
             "--app=",
             "--subprotocol=",

@@ -30,7 +30,11 @@ def ipOf(address: object) -> IP | None:
     """
     if not isinstance(address, (IPv4Address, IPv6Address)):
         return None
-    found = ipaddress.ip_address(address.host)
+    try:
+        found = ipaddress.ip_address(address.host)
+    except ValueError:
+        # Twisted's own reader of PROXY headers takes anything.
+        return None
     return getattr(found, "ipv4_mapped", None) or found
 
 

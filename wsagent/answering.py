@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 
 from .access import demandHost, demandOrigin
@@ -18,6 +19,7 @@ from .core.heads import HeadReader, RequestLine, requestLine
 from .errors import Refusal, RequestRejected
 from .forwarding import arrivalOf
 from .guard import Login
+from .limits import LimitReached
 from .protocol import Accept, Choice, WebSocketProtocol
 from .routing import Found
 from .wire import Wire
@@ -34,9 +36,13 @@ class ServerOpening:
 
     _wire: Wire
 
-    def __init__(self, factory: WebSocketServerFactory) -> None:
-        """@param factory: whose settings, classes and addresses are used."""
+    def __init__(self, factory: WebSocketServerFactory, isDirect: bool = True) -> None:
+        """
+        @param factory: whose settings, classes and addresses are used.
+        @param isDirect: nobody will yet say that the client is another.
+        """
         self._factory = factory
+        self._isDirect = isDirect
         self._reader: HeadReader[RequestLine] | None = HeadReader(
             requestLine,
             factory.settings.headLimit,
@@ -45,11 +51,21 @@ class ServerOpening:
         self._deciding: Deferred[None] | None = None
         self._isAnswered = False
         self._arrival = PLAIN
+        self._isPeerCounted = True
 
     def connectionMade(self, wire: Wire) -> None:
-        """Wait for the request."""
+        """Wait for the request, or refuse it beforehand."""
         self._wire = wire
         self._peer: object = wire.transport.getPeer()
+        admission = self._factory.admission
+        try:
+            admission.enter(wire)
+            if admission.isByAddress:
+                self._isPeerCounted = self._isPeerKnown()
+                if self._isPeerCounted:
+                    admission.enterFrom(wire, self._peer)
+        except LimitReached as refusal:
+            self._refuse(refusal)
 
     def forwards(self, peer: object, isSecure: bool) -> None:
         """
@@ -74,6 +90,9 @@ class ServerOpening:
                 return
             self._reader = None
             start, headers, self._rest = whole
+            if isinstance(self._wire.transport, HAProxyProtocolWrapper):
+                # Twisted's own endpoint: now it is known.
+                self._peer = self._wire.transport.getPeer()
             arrival = arrivalOf(self._wire.transport, self._arrival)
             request = handshake.readRequest(start, headers, self._peer, arrival)
         except HandshakeError as error:
@@ -96,6 +115,14 @@ class ServerOpening:
         self._isAnswered = True
         self._cancel()
 
+    def _isPeerKnown(self) -> bool:
+        """Ask whether this is the client, and no proxy."""
+        trust = self._factory.trust
+        return self._isDirect and not (
+            isinstance(self._wire.transport, HAProxyProtocolWrapper)
+            or (trust is not None and self._peer in trust)
+        )
+
     def _cancel(self) -> None:
         """Take the question back."""
         if self._deciding is not None:
@@ -108,7 +135,8 @@ class ServerOpening:
             if self._factory.trust is not None:
                 request = self._factory.trust.seen(request)
                 self._peer = request.peer
-            # 2. Limits.
+            if not self._isPeerCounted:
+                self._factory.admission.enterFrom(self._wire, self._peer)
             demandHost(request, settings.hosts)
             found = self._factory.routes.find(request)
             demandOrigin(request, settings.origins, settings.requireOrigin)
@@ -206,10 +234,14 @@ class ServerOpening:
             fields = (*fields, ("Content-Type", "text/plain; charset=utf-8"))
         answer = handshake.renderRefusal(refusal.status, fields, body)
         self._isAnswered = True
-        _log.info(
-            "{peer} refused, {status}: {why}",
-            peer=describePeer(self._peer),
-            status=refusal.status,
-            why=refusal.why,
-        )
+        if not isinstance(refusal, LimitReached):
+            _log.info(
+                "{peer} refused, {status}: {why}",
+                peer=describePeer(self._peer),
+                status=refusal.status,
+                why=refusal.why,
+            )
+        elif not self._factory.admission.turnAway(self._wire, refusal, self._peer):
+            self._wire.abort()
+            return
         self._wire.hangUp(answer)

@@ -30,6 +30,12 @@ class Owner(Protocol):
     def agentFailed(self, failure: Failure) -> None:
         """The application has raised something."""
 
+    def holdBack(self, isHeld: bool) -> None:
+        """The peer is too fast: nothing is to be read, or may be again."""
+
+    def fail(self, code: int, reason: str, cause: BaseException | None = None) -> None:
+        """The peer is too fast: it is over."""
+
 
 class Delivery(Connection):
     """

@@ -121,12 +121,13 @@ class _PrefacedFactory(ServerFactory):
         self._factory = factory
         self._certificates = certificates
 
-    def buildProtocol(self, addr: IAddress | None) -> Wire:
+    def buildProtocol(self, addr: IAddress | None) -> Wire | None:
         """Make one."""
         factory = self._factory
-        opening = ServerOpening(factory)
+        opening = ServerOpening(factory, isDirect=False)
         return factory.buildWire(
             PrefacedOpening(opening, factory.trust, self._certificates),
+            addr,
         )
 
     def doStart(self) -> None:

@@ -19,6 +19,7 @@ from .draining import Drain
 from .forwarding import Trust
 from .guard import Guard, Login
 from .interfaces import Opening
+from .limits import Admission, Tally
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Found, Route, Routes
 from .settings import Settings, withCompression
@@ -81,8 +82,9 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self._wheel: Wheel | None = None
         # One for all wires.
         self._lost = self._wireLost
-        # As a set, in a third of its memory.
-        self._wires: dict[Wire, None] = {}
+        # As a set, in a third of its memory; with what the limits count by.
+        self._wires: dict[Wire, Tally | None] = {}
+        self._admission: Admission[Wire] | None = None
         self._drains: list[Drain] = []
 
     @classmethod
@@ -121,25 +123,40 @@ class WebSocketServerFactory(protocol.ServerFactory):
             self._reactor = IReactorTime(reactor)
         return self._reactor
 
-    def buildProtocol(self, addr: IAddress | None) -> Wire:
-        """Make what Twisted calls the protocol, for one connection."""
-        return self.buildWire(ServerOpening(self))
+    @property
+    def admission(self) -> Admission[Wire]:
+        """What counts the connections."""
+        if self._admission is None:
+            self._admission = Admission(self.settings, self._makeWheel(), self._wires)
+        return self._admission
 
-    def buildWire(self, opening: Opening) -> Wire:
+    def buildProtocol(self, addr: IAddress | None) -> Wire | None:
+        """Make what Twisted calls the protocol, for one connection."""
+        return self.buildWire(ServerOpening(self), addr)
+
+    def buildWire(
+        self,
+        opening: Opening,
+        addr: IAddress | None = None,
+    ) -> Wire | None:
         """
         Make what Twisted calls the protocol, for one connection.
 
         @param opening: what is to read the request, and whatever is before it.
+        @return: C{None} to be rid of it, when so many are refused already that
+            this one cannot be told why.
         """
-        wire = Wire(
+        admission = self.admission
+        if not admission.hasRoom():
+            admission.noteFull(addr)
+            return None
+        return Wire(
             self.settings,
             self._wheel or self._makeWheel(),
             Role.SERVER,
             opening,
             self._lost,
         )
-        self._wires[wire] = None
-        return wire
 
     def buildAgent(self, found: Found, wire: Wire) -> WebSocketProtocol:
         """Make the agent for a request."""
@@ -188,7 +205,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
 
     def _wireLost(self, wire: Wire) -> None:
         """Forget a connection."""
-        self._wires.pop(wire, None)
+        self.admission.left(wire)
         if self.guard is not None:
             self.guard.wireLost(wire)
         for drain in self._drains:

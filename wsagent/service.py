@@ -17,9 +17,11 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .accepting import makePatient
 from .addresses import describePeer
 from .build import describeBuild
 from .server import WebSocketServerFactory
+from .timing import wheelOf
 
 _log = Logger()
 
@@ -122,7 +124,8 @@ class WebSocketService(Service):
         self.factory.reactor.callFromThread(self.reload)  # type: ignore[attr-defined]
 
     def _listens(self, port: IListeningPort) -> IListeningPort:
-        """Say where."""
+        """Say where; be patient there."""
+        makePatient(port, wheelOf(self.factory.reactor))
         _log.info("listening on {host}", host=describePeer(port.getHost()))
         return port
 

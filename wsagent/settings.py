@@ -12,6 +12,7 @@ from .core.deflate import Compression
 from .core.extensions import Extension
 from .core.forwarded import FORWARDED, X_FORWARDED
 from .core.permessage import PermessageDeflate
+from .descriptors import connectionsAtMost
 
 _Value = TypeVar("_Value")
 _Rule = tuple[str, Callable[[Any], bool]]
@@ -47,6 +48,18 @@ _count = _countFrom(1)
 _countOrNone: _Rule = (
     f"{_count[0]}, or None",
     lambda value: value is None or _isCount(value, 1),
+)
+_rateOrNone: _Rule = (
+    "a number from 0.001, or None",
+    lambda value: value is None or (_isDuration(value) and value >= 0.001),
+)
+_ipv4Prefix: _Rule = (
+    "a whole number from 1 to 32",
+    lambda value: _isCount(value, 1) and value <= 32,
+)
+_ipv6Prefix: _Rule = (
+    "a whole number from 1 to 128",
+    lambda value: _isCount(value, 1) and value <= 128,
 )
 _head = _countFrom(64)
 _highWater = _countFrom(65_536)
@@ -191,6 +204,40 @@ class Settings:
 
     requireOrigin: bool = _setting(default=False, rule=_flag)
     """Refuse requests without Origin, as from all that is no browser."""
+
+    connectionLimit: int | None = field(
+        default_factory=connectionsAtMost,
+        metadata={"rule": _countOrNone},
+    )
+    """
+    Connections at once, those that open or close counted; more: 503.  By
+    default as many as the system lets us have descriptors (C{RLIMIT_NOFILE}),
+    less 64.
+    """
+
+    addressLimit: int | None = _setting(None, _countOrNone)
+    """Connections at once from one address; more: 503."""
+
+    handshakeRate: float | None = _setting(None, _rateOrNone)
+    """Connections that one address may open a second; more: 503."""
+
+    ipv4Prefix: int = _setting(32, _ipv4Prefix)
+    """Bits that tell one IPv4 address from another; 24: 256 of them are as one."""
+
+    ipv6Prefix: int = _setting(64, _ipv6Prefix)
+    """Bits that tell one IPv6 address from another; a household has a /64 or more."""
+
+    messageRate: float | None = _setting(None, _rateOrNone)
+    """Messages a second from one peer, pings and pongs counted; more: slowed down."""
+
+    octetRate: float | None = _setting(None, _rateOrNone)
+    """Octets a second from one peer, as they come; more: slowed down."""
+
+    rateBurst: float = _setting(1, _seconds)
+    """Seconds whose worth may come at once after a quiet time, of each rate."""
+
+    isRateStrict: bool = _setting(default=False, rule=_flag)
+    """Close 1008 who exceeds C{messageRate} or C{octetRate}, and slow nobody down."""
 
     expiryCode: int = _setting(4401, _closeCode)
     """The close code of connections whose credentials have expired."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import NamedTuple
 
 from twisted.application.service import IService
@@ -52,6 +52,19 @@ _SETTINGS = (
     _Setting("close-timeout", "closeTimeout", float, "seconds to answer our Close"),
     _Setting("idle-timeout", "idleTimeout", float, "seconds without a message"),
     _Setting("send-limit", "sendLimit", int, "octets that may wait to be sent"),
+    _Setting("connection-limit", "connectionLimit", int, "connections at once"),
+    _Setting("address-limit", "addressLimit", int, "connections from one address"),
+    _Setting(
+        "handshake-rate",
+        "handshakeRate",
+        float,
+        "connections that one address may open a second",
+    ),
+    _Setting("ipv4-prefix", "ipv4Prefix", int, "bits of an IPv4 address that count"),
+    _Setting("ipv6-prefix", "ipv6Prefix", int, "bits of an IPv6 address that count"),
+    _Setting("message-rate", "messageRate", float, "messages a second from one peer"),
+    _Setting("octet-rate", "octetRate", float, "octets a second from one peer"),
+    _Setting("rate-burst", "rateBurst", float, "seconds whose worth may come at once"),
     _Setting("drain", "drainTimeout", float, "seconds for all to close on a stop"),
     _Setting("expiry-code", "expiryCode", int, "close code when credentials expire"),
 )
@@ -59,8 +72,12 @@ _SETTINGS = (
 
 def _row(setting: _Setting) -> list[str | None]:
     """Make the row of C{optParameters} for a setting."""
-    default = getattr(Settings(), setting.field)
+    defaults = {each.name: each.default for each in fields(Settings)}
+    default = defaults[setting.field]
     shown = "none" if default is None else default
+    if default is MISSING:
+        # It is not the same on every machine.
+        shown = "what the system allows"
     return [setting.option, None, None, f"{setting.help} [default: {shown}]"]
 
 
@@ -75,6 +92,7 @@ class Options(AuthOptions, usage.Options):
     optFlags = [  # noqa: RUF012
         ["compress", None, "Compress messages, with peers that can."],
         ["require-origin", None, "Refuse requests that name no Origin: no browser's."],
+        ["strict-rates", None, "Close who exceeds a rate, in place of slowing down."],
         ["no-fast-lane", None, "Leave every socket to Twisted's own transport."],
     ]
     optParameters = [_row(setting) for setting in _SETTINGS]  # noqa: RUF012
@@ -239,6 +257,8 @@ class Options(AuthOptions, usage.Options):
         values: dict[str, object] = {}
         if self["compress"]:
             values["compression"] = Compression()
+        if self["strict-rates"]:
+            values["isRateStrict"] = True
         if self["no-fast-lane"]:
             values["hasFastLane"] = False
         if self._origins:

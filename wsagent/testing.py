@@ -43,6 +43,9 @@ from .wire import Wire
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 """The key of RFC 6455 section 1.3."""
 
+CLIENT = IPv4Address("TCP", "192.0.2.1", 54321)
+"""Where clients are, unless they are told otherwise."""
+
 _HEAD_LIMIT = 65_536
 _BUFFER_SIZE = 65_536
 
@@ -128,9 +131,10 @@ class MemoryTransport:
 
     disconnecting = False
 
-    def __init__(self, protocol: Wire) -> None:
+    def __init__(self, protocol: Wire, peer: Any = CLIENT) -> None:
         """@param protocol: the server's, not yet connected."""
         self._protocol = protocol
+        self._peer = peer
         self._toPeer = bytearray()
         self._fromPeer = bytearray()
         self._peerHasFinished = False
@@ -196,9 +200,9 @@ class MemoryTransport:
         """Be gone."""
         self.loseConnection()
 
-    def getPeer(self) -> IPv4Address:
+    def getPeer(self) -> Any:
         """Name the peer."""
-        return IPv4Address("TCP", "192.0.2.1", 54321)
+        return self._peer
 
     def getHost(self) -> IPv4Address:
         """Name the server."""
@@ -295,16 +299,22 @@ class Peer:
         self,
         factory: WebSocketServerFactory,
         extensions: Sequence[Extension] = (),
+        address: Any = CLIENT,
     ) -> None:
         """
         @param factory: the server's.
         @param extensions: what the client's request offers.
+        @param address: where the client is.
+        @raise ConnectionRefusedError: the server is rid of it at once.
         """
         self.clock = cast(Clock, factory.reactor)
         self.factory = factory
         self.answersFin = True
-        self._wire = factory.buildProtocol(None)
-        self.transport = MemoryTransport(self._wire)
+        wire = factory.buildProtocol(address)
+        if wire is None:
+            raise ConnectionRefusedError("so many are refused that none is told why")
+        self._wire = wire
+        self.transport = MemoryTransport(self._wire, address)
         self._reader: HeadReader[StatusLine] | None
         self._reader = HeadReader(statusLine, _HEAD_LIMIT)
         self._start = StatusLine(0, b"")

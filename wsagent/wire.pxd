@@ -8,6 +8,7 @@ cdef class Wire(Outlet):
     cdef public object transport
     cdef public object factory
     cdef bint _isClient
+    cdef bint _isHeldBack
     cdef object _opening
     cdef object _lost
     cdef object _agent

@@ -35,6 +35,7 @@ from .errors import ClosedCleanly, ClosedUncleanly
 from .interfaces import Agent, IWireTransport, Opening
 from .keepalive import Keepalive
 from .outlet import Outlet
+from .pacing import PacedDelivery
 from .parting import Parting
 from .progress import Progress
 from .sending import SendBuffer
@@ -78,6 +79,7 @@ class Wire(Outlet):
         self._hasMessageTimeout = settings.messageTimeout is not None
         # Why nothing is read just now.
         self._isPausedByAgent = False
+        self._isHeldBack = False
         self._isReading = True
         self._inbox: Inbox | None = None
         # Of the opening handshake, and of what waits to be sent.
@@ -197,15 +199,12 @@ class Wire(Outlet):
         if isSequential:
             self._inbox = Inbox(settings.inboxLimit, self._setReading)
         role = Role.CLIENT if self._isClient else Role.SERVER
-        connection = self._connection = Delivery(
-            agent,
-            self._inbox,
-            self._buffer,
-            self,
-            role,
-            settings,
-            codec,
-        )
+        parts = (agent, self._inbox, self._buffer, self, role, settings, codec)
+        if settings.messageRate is None and settings.octetRate is None:
+            connection = Delivery(*parts)
+        else:
+            connection = PacedDelivery(self._wheel, *parts)
+        self._connection = connection
         self._keepalive = Keepalive(self._wheel, settings, self)
         _log.info("{peer} connected, {how}", peer=str(self), how=openedAs)
         self._buffer.cork()
@@ -257,7 +256,7 @@ class Wire(Outlet):
             parting.closed(code, reason)
             self._keepalive.end()
             self._sources.stop(parting.failure)
-            self._isPausedByAgent = False
+            self._isPausedByAgent = self._isHeldBack = False
             self._setReading()
             self._buffer.notifyWhenEmpty(self._awaitPeer)
 
@@ -298,6 +297,11 @@ class Wire(Outlet):
         self._setReading()
 
     # What the delivery calls
+
+    def holdBack(self, isHeld: bool) -> None:
+        """Have a peer that is too fast wait, for a while."""
+        self._isHeldBack = isHeld
+        self._setReading()
 
     def isOurPong(self, payload: bytes) -> bool:
         """Ask whether a pong answers a ping of our own."""
@@ -384,12 +388,13 @@ class Wire(Outlet):
                 self._keepalive.messageEnded()
 
     def _setReading(self) -> None:
-        """Read unless the agent, or the send buffer, has us wait."""
+        """Read unless the agent, the send buffer or a rate has us wait."""
         connection = self._connection
         if connection is None or connection.isClosed:
             return
         isReading = not (
             self._isPausedByAgent
+            or self._isHeldBack
             or self._buffer.isFilled
             or (self._inbox is not None and self._inbox.isFull)
         )

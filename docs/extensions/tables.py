@@ -24,6 +24,7 @@ _UNITS = ("octets", "fragments", "messages", "connections", "bits", "code")
 _RENAMED = {
     "compression": "compress",
     "drainTimeout": "drain",
+    "isRateStrict": "strict-rates",
     "trustedProxies": "trust-proxy",
 }
 _TYPED = re.compile(r"(?<!\S)([^\s,;]*(?:--|[:*/](?=[^\s,;.]))[^\s,;]*[^\s,;.])")
