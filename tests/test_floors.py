@@ -31,7 +31,7 @@ outlet pacing parting
 traffic wire
 checkers draining forwarding guard protocol
 loading routing
-answering authoptions broadcasting
+answering authoptions broadcasting settingoptions
 demo opening prefacing server
 attempt blocking endpoints service terminal testing
 client talk tap
