@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 
 from .access import demandHost, demandOrigin
@@ -17,7 +16,7 @@ from .core.extensions import negotiate
 from .core.handshake import PLAIN, Arrival, Request
 from .core.heads import HeadReader, RequestLine, requestLine
 from .errors import Refusal, RequestRejected
-from .forwarding import arrivalOf
+from .forwarding import arrivalOf, isWrapped
 from .guard import Login
 from .limits import LimitReached
 from .protocol import Accept, Choice, WebSocketProtocol
@@ -90,8 +89,8 @@ class ServerOpening:
                 return
             self._reader = None
             start, headers, self._rest = whole
-            if isinstance(self._wire.transport, HAProxyProtocolWrapper):
-                # Twisted's own endpoint: now it is known.
+            if isWrapped(self._wire.transport):
+                # Now it knows.
                 self._peer = self._wire.transport.getPeer()
             arrival = arrivalOf(self._wire.transport, self._arrival)
             request = handshake.readRequest(start, headers, self._peer, arrival)
@@ -119,7 +118,7 @@ class ServerOpening:
         """Ask whether this is the client, and no proxy."""
         trust = self._factory.trust
         return self._isDirect and not (
-            isinstance(self._wire.transport, HAProxyProtocolWrapper)
+            isWrapped(self._wire.transport)
             or (trust is not None and self._peer in trust)
         )
 

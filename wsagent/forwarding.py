@@ -42,6 +42,16 @@ def arrivalOf(transport: Any, known: Arrival = PLAIN) -> Arrival:
     return known._replace(isSecure=True, clientCertificate=shown.to_cryptography())
 
 
+def isWrapped(transport: object) -> bool:
+    """
+    Ask whether Twisted's own C{haproxy:} reads a PROXY header first.
+
+    It names the proxy until it has.
+    """
+    # Not by the class: that is private.
+    return type(transport).__module__.startswith("twisted.protocols.haproxy.")
+
+
 class Trust:
     """The proxies that are believed, and the fields in which they write."""
 
