@@ -1,8 +1,8 @@
 """L{wsagent.progress}."""
 
+import contextlib
 import socket
 import sys
-from contextlib import suppress
 from types import SimpleNamespace
 
 from twisted.internet.task import Clock
@@ -22,7 +22,7 @@ class ProgressCase(SynchronousTestCase):
             each.setblocking(False)
             self.addCleanup(each.close)
         self.transport = SimpleNamespace(getHandle=lambda: ours)
-        with suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError):
             while True:
                 ours.send(bytes(4096))
 
