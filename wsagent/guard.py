@@ -45,6 +45,8 @@ class Login:
     @ivar request: what may be known of the request.
     """
 
+    __slots__ = ("_deadline", "_expires", "_logout", "_now", "avatar", "request")
+
     def __init__(
         self,
         avatar: object,

@@ -291,6 +291,17 @@ def test_tlsRefused(tls):
         assert readAll(plain).startswith(b"HTTP/1.1 405 ")
 
 
+def test_tlsOrigin(tls):
+    """Over TLS, the host's own pages have to be of C{https} as well."""
+    for origin, status in (
+        (f"https://localhost:{tls.port}", 101),
+        (f"http://localhost:{tls.port}", 403),
+    ):
+        asked = {"host": f"localhost:{tls.port}"}
+        with Client(dialTLS(tls.port), (), [("Origin", origin)], **asked) as client:
+            assert client.status == status
+
+
 def test_tlsExpected(tls):
     """A peer without TLS costs nothing but its own connection."""
     with dial(tls.port) as plain:
