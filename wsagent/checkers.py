@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,13 @@ class TokenFileFactory:
     """Makes L{TokenFile}s."""
 
     authType = "token"
-    authHelp = """
+    authHelp = cleandoc("""
     Tokens, which come as a bearer token, in a cookie, or as a subprotocol.
 
     A line of the file is name:digest or name:digest:expiry, where the digest
     is the SHA-256 of a token in hex.  "wsagent token FILE NAME" adds a line and
     prints the token.  The file is read again when it has changed.
-    """
+    """)
     argStringFormat = "FILE"
     credentialInterfaces = (IToken,)
 
@@ -60,7 +61,7 @@ class WebTokensFactory:
     r"""Makes L{WebTokens}; a colon in a value is written as C{\:}."""
 
     authType = "jwt"
-    authHelp = r"""
+    authHelp = cleandoc(r"""
     JSON Web Tokens, which come as a bearer token, in a cookie, or as a
     subprotocol, and have to expire.  Needs wsagent[jwt].
 
@@ -69,7 +70,7 @@ class WebTokensFactory:
     audience and the issuer have to be those; the name is in the claim "sub"
     unless told otherwise.  A colon is written as \:.  Keys are exchanged by
     several --auth jwt:, of which one is enough.
-    """
+    """)
     argStringFormat = _WEB_TOKEN_FORMAT
     credentialInterfaces = (IToken,)
 
