@@ -37,10 +37,10 @@ http {{
 """
 
 
-def dialFront(port: int) -> socket.socket:
+def dialFront(port: int, client: str = CLIENT) -> socket.socket:
     """Connect from an address that is not the proxy's."""
     where = ("127.0.0.1", port)
-    return socket.create_connection(where, PATIENCE, (CLIENT, 0))
+    return socket.create_connection(where, PATIENCE, (client, 0))
 
 
 class Front:

@@ -63,14 +63,14 @@ def serve(start, front, tmp_path):
     return startBoth
 
 
-def connect(front, **how):
+def connect(front, client=CLIENT, **how):
     """Connect to a proxy, with TLS, whoever it is."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return blocking.connect(
         f"wss://localhost:{front.port}/",
-        socket=dialFront(front.port),
+        socket=dialFront(front.port, client),
         tls=context,
         timeout=PATIENCE,
         **how,
@@ -144,6 +144,18 @@ def test_spoofed(serve, kind):
         connect(front, headers=spoofed, origin="http://evil")
     assert re.search(rf" {re.escape(CLIENT)}\S* connected, ", server.log)
     assert "192.0.2.1" not in server.log
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_limit(serve, kind):
+    """A limit for each address is for those of the clients, and not the proxy's."""
+    _, front = serve(kind, "--address-limit", "1")
+    with connect(front), connect(front, "127.0.0.6") as other:
+        with pytest.raises(ConnectionRejected) as caught:
+            connect(front)
+        assert caught.value.status == 503
+        other.send("here")
+        assert other.receive(PATIENCE) == "here"
 
 
 def test_page(tmp_path):
