@@ -17,10 +17,10 @@ from wsagent import Settings, connect
 from wsagent.core.connection import Connection
 from wsagent.core.handshake import acceptKey
 from wsagent.core.heads import HeadReader, requestLine
+from wsagent.memory import MemoryTransport
 from wsagent.opening import ClientOpening
 from wsagent.protocol import WebSocketProtocol
 from wsagent.sending import SendBuffer
-from wsagent.testing import MemoryTransport
 from wsagent.wire import Wire
 
 OURS = (Wire, Connection, ClientOpening, SendBuffer, WebSocketProtocol)

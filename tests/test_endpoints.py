@@ -14,8 +14,9 @@ from zope.interface.verify import verifyObject
 
 from wsagent.demo import Echo
 from wsagent.endpoints import PrefacedEndpoint, TLSEndpoint, serverFromString
+from wsagent.memory import MemoryTransport
 from wsagent.server import WebSocketServerFactory
-from wsagent.testing import MemoryTransport, upgradeRequest
+from wsagent.testing import upgradeRequest
 
 from .network.certificates import selfSigned
 

@@ -29,7 +29,7 @@ accepting lines sending sockets.lane
 delivery ending keepalive limits progress proxies sockets.adoption
 outlet pacing parting
 traffic wire
-checkers draining forwarding guard protocol
+checkers draining forwarding guard memory protocol
 loading routing
 answering authoptions broadcasting settingoptions
 demo opening prefacing server

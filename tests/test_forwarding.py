@@ -11,8 +11,9 @@ from wsagent.core.heads import Headers
 from wsagent.demo import Echo
 from wsagent.errors import Refusal
 from wsagent.forwarding import Trust, arrivalOf
+from wsagent.memory import MemoryTransport
 from wsagent.settings import Settings
-from wsagent.testing import MemoryTransport, connected, upgradeRequest
+from wsagent.testing import connected, upgradeRequest
 
 PROXY = IPv4Address("TCP", "192.0.2.1", 54321)
 """Who connects, in memory."""

@@ -13,10 +13,11 @@ from wsagent import limits
 from wsagent.demo import Echo
 from wsagent.errors import RequestRejected
 from wsagent.limits import AddressRates, Admission
+from wsagent.memory import MemoryTransport
 from wsagent.protocol import WebSocketProtocol
 from wsagent.server import WebSocketServerFactory
 from wsagent.settings import Settings
-from wsagent.testing import MemoryTransport, Peer, upgradeRequest
+from wsagent.testing import Peer, upgradeRequest
 from wsagent.timing import Wheel
 
 from .safety.octets import request

@@ -6,9 +6,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsagent.answering import ServerOpening
 from wsagent.demo import Echo
+from wsagent.memory import MemoryTransport
 from wsagent.prefacing import PrefacedOpening
 from wsagent.server import WebSocketServerFactory
-from wsagent.testing import MemoryTransport, upgradeRequest
+from wsagent.testing import upgradeRequest
 
 HEADER = b"PROXY TCP4 203.0.113.7 192.0.2.1 5 6\r\n"
 

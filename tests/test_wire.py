@@ -14,9 +14,10 @@ from tests.core.notation import KEY, frame
 from wsagent.core.errors import MessageTooBig, ProtocolError
 from wsagent.demo import Echo
 from wsagent.errors import ClosedCleanly, ClosedUncleanly
+from wsagent.memory import MemoryTransport
 from wsagent.server import WebSocketServerFactory
 from wsagent.settings import Settings
-from wsagent.testing import MemoryTransport, connected, upgradeRequest
+from wsagent.testing import connected, upgradeRequest
 from wsagent.wire import describePeer
 
 from .agents import CLOSE, TEXT, AgentCase, Noting, doing
