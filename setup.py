@@ -29,6 +29,8 @@ COMPILED = [
     "wsagent/core/messages.py",
     "wsagent/core/outgoing.py",
     "wsagent/core/connection.py",
+    "wsagent/core/deflate.py",
+    "wsagent/core/permessage.py",
     "wsagent/delivery.py",
     "wsagent/timing.py",
     "wsagent/keepalive.py",

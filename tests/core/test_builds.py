@@ -35,7 +35,8 @@ class BuildsTestCase(SynchronousTestCase):
         if not wsagent.__compiled__:
             raise SkipTest("the build that runs is pure Python: there is no other")
         self.addCleanup(unload, load())
-        for name in ("masking", "framing", "messages", "outgoing", "connection"):
+        names = ("masking", "framing", "messages", "outgoing", "connection")
+        for name in (*names, "deflate", "permessage"):
             suffix = Path(str(getattr(SOURCES, name).__file__)).suffix
             assert suffix == ".py", "these are to be the sources"
 

@@ -31,6 +31,7 @@ from .notation import allCuts, cutAt, pieces, row
 from .strategies import CUTS, PAYLOADS
 
 LIMIT = 1 << 20
+MOST = (1 << 63) - 1
 WINDOW = 1 << 15
 
 # A window of 2**8 octets, which zlib cannot compress with, is 7.2.3.2 too.
@@ -77,7 +78,8 @@ class CompressionTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """The defaults are the modest ones that were measured."""
         wish = Compression()
-        self.assertEqual((wish.windowBits, wish.memoryLevel), (12, 5))
+        measured = (wish.level, wish.windowBits, wish.memoryLevel)
+        self.assertEqual(measured, (5, 12, 5))
         self.assertEqual(wish, pickle.loads(pickle.dumps(wish)))
 
     def test_allowed(self) -> None:
@@ -156,6 +158,22 @@ class InflaterTests(SynchronousTestCase):
                     inflater = newInflater(takeover=takeover)
                     for _ in range(2):
                         self.assertEqual(inflate(inflater, segments), b"HelloHello")
+
+    def test_tailOfLastBlock(self) -> None:
+        """Behind a last block, what looks like a tail ends nothing."""
+        for segments in (cut for _, cut in allCuts(HELLO_LAST[:-1] + TAIL)):
+            with self.assertRaises(InvalidPayload):
+                inflate(newInflater(), segments)
+
+    def test_long(self) -> None:
+        """A message too long to be copied is inflated as short ones are."""
+        for payload in (noise(9000), noise(100_000)):
+            for name, segments in (("whole", 1 << 20), ("halves", 50_000)):
+                inflater = newInflater()
+                for message in deflated(payload, payload):
+                    with row((len(payload), name)):
+                        found = inflate(inflater, pieces(message, segments), MOST)
+                        self.assertEqual(found, payload)
 
     def test_emptyAfterLastBlock(self) -> None:
         """Empty fragments change nothing, at whatever place."""
