@@ -38,8 +38,8 @@ pure-%: copy  ## do the same in a copy, where nothing is compiled: make pure-pyt
 # What is compiled there stays, until make knows it to be old.
 copy:
 	@mkdir -p $(COPY)
-	@find $(COPY) \( -path $(COPY)/.venv -o -path $(COPY)/build \) -prune -o \
-	    -type f ! -name '*.so' -exec rm -f {} +
+	@find $(COPY) \( -path $(COPY)/.venv -o -path $(COPY)/build -o -name '*.egg-info' \) \
+	    -prune -o -type f ! -name '*.so' -exec rm -f {} +
 	@git ls-files -z --cached --others --exclude-standard | \
 	    tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | \
 	    tar --extract --directory=$(COPY)
