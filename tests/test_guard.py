@@ -14,6 +14,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from wsagent.core.handshake import readRequest
+from wsagent.core.heads import HeadReader, requestLine
 from wsagent.credentials import IToken, IWebSocketAvatar, Names
 from wsagent.errors import RequestRejected
 from wsagent.guard import Guard, schemesOf
@@ -305,6 +307,21 @@ class RealmTests(GuardCase):
         peers[1].vanish()
         self.assertEqual(self.realm.calls, [b"alice"] * 2 + ["out"] * 2)
         self.assertEqual(factory.guard._logins, {})
+
+    def test_once(self):
+        """To end a login again is to do nothing."""
+        login = self.successResultOf(
+            self.factory(self.users()).guard.login(self.request(ALICE))
+        )
+        login.end()
+        login.end()
+        self.assertEqual(self.realm.calls, [b"alice", "out"])
+
+    def request(self, *headers):
+        """Make a request that no server has seen."""
+        octets = upgradeRequest("/", headers=headers)
+        start, fields, _ = HeadReader(requestLine, 65_536).feed(octets)
+        return readRequest(start, fields)
 
     def test_refusedByAgent(self):
         """Who is let in and then refused is logged out, once."""
