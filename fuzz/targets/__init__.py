@@ -15,7 +15,7 @@ from types import ModuleType
 NAMES = sorted(
     path.stem for path in Path(__file__).parent.glob("*.py") if path.stem[0] != "_"
 )
-COMPILED = ("frames", "receiving", "server")
+COMPILED = ("frames", "inflater", "receiving", "server")
 """The targets that reach what is compiled."""
 
 

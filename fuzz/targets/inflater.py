@@ -1,9 +1,9 @@
 """
 What a peer has compressed.
 
-Whole or cut, and moved to another inflater at each cut, the same octets make the
-same messages.  No more comes of them than the limit; what comes of them is what
-zlib makes of it, and is the same when it is compressed again.
+Whole or cut, in both builds, and moved to another inflater at cuts, the same octets
+make the same messages.  No more comes of them than the limit; what comes of them is
+what zlib makes of it, and is the same when it is compressed again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ LIMITS = (1 << 20, 0, 1, 100, 1000, 65_535, 65_536)
 def check(octets: bytes, builds: Sequence[Build]) -> None:
     """Inflate messages: what stands between their tails, cut off or left on."""
     build = builds[0]
+    errors = tuple(each.errors.ProtocolError for each in builds)
     choices = Choices(octets)
     bits = 8 + choices.number() % 8
     hasTakeover, isMovable, isTailed = choices.bits(3)
@@ -34,8 +35,11 @@ def check(octets: bytes, builds: Sequence[Build]) -> None:
     if not messages:
         return
 
-    def inflated(sizes: Sequence[int] | None, bits: int = bits) -> list[Any]:
+    def inflated(
+        build: Build, sizes: Sequence[int] | None, bits: int = bits
+    ) -> list[Any]:
         """Inflate as far as there is no error."""
+        turns = [*builds, *builds]
         inflater = build.deflate.Inflater(bits, hasTakeover, isMovable)
         found: list[Any] = []
         try:
@@ -46,22 +50,26 @@ def check(octets: bytes, builds: Sequence[Build]) -> None:
                     isLast = index == len(segments) - 1
                     plain += inflater.inflate(segment, isLast, limit - len(plain))
                     assert len(plain) <= limit
-                    if isMovable and sizes is not None:
+                    if isMovable and sizes is not None and turns:
                         state = inflater.state()
-                        inflater = build.deflate.Inflater(bits, hasTakeover, isMovable)
+                        other = turns.pop().deflate.Inflater
+                        inflater = other(bits, hasTakeover, isMovable)
                         inflater.restore(state)
                 found.append(plain)
                 if sizes is not None:
                     inflater.rest()
-        except build.errors.ProtocolError as error:
+        except errors as error:
             # How much is inflated before what is wrong with it is seen depends.
             assert error.code in (1007, 1009)
             found.append(None)
         return found
 
-    found = inflated(None)
-    # Beyond a window, zlib finds what is inflated at once, and nothing else.
-    assert inflated(sizes) == found or inflated(sizes, 15) == inflated(None, 15)
+    found = inflated(build, None)
+    for each in builds:
+        assert inflated(each, None) == found
+        if inflated(each, sizes) != found:
+            # Beyond a window, zlib finds what is inflated at once, and nothing else.
+            assert inflated(each, sizes, 15) == inflated(build, None, 15)
     plain = found[:-1] if found[-1] is None else found
     _compare(messages[: len(plain)], plain, bits, hasTakeover)
     _checkAgain(build, plain, bits, hasTakeover)
