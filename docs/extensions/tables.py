@@ -71,7 +71,7 @@ def shown(field: Field, meaning: str) -> str:
     if counted == "octets" and value % 1024 == 0:
         size = value // 1024
         return f"{size} KiB" if size % 1024 else f"{size // 1024} MiB"
-    return f"{value:,} {counted}"
+    return f"{value:,} {counted if value != 1 else counted[:-1]}"
 
 
 def optionOf(name: str, known: set[str]) -> str | None:
