@@ -12,6 +12,7 @@ from wsagent.errors import ClosedUncleanly
 from wsagent.pacing import Bucket, PacedDelivery
 
 from .agents import CLOSE, PING, PONG, AgentCase, Noting, doing
+from .clients import ClientCase
 
 ONE = frame(1, b"x", key=KEY)
 """A message of one letter, seven octets."""
@@ -526,3 +527,24 @@ class StrictTests(PaceCase):
         self.assertEqual([first for first, _ in self.frames(peer)], [PING] * 10)
         self.assertTrue(agent.isOpen)
         self.assertNotIn(CLOSE, [first for first, _ in self.frames(peer)])
+
+
+class ClientTests(ClientCase):
+    """A client's rates, for what servers send."""
+
+    def test_slowed(self):
+        """A server that is too fast is slowed down, too."""
+        agent = self.open(settings={"messageRate": 10, "pingInterval": None})
+        self.net.line.send(frame(1, b"x") * 30)
+        self.assertEqual(agent.calls.count("x"), 11)
+        for _ in range(4):
+            self.net.advance(1)
+        self.assertEqual(agent.calls.count("x"), 30)
+
+    def test_strict(self):
+        """Or closed."""
+        settings = {"octetRate": 10, "isRateStrict": True}
+        agent = self.open(settings=settings)
+        self.net.line.send(frame(1, b"x") * 30)
+        self.assertNotIn("x", agent.calls)
+        self.assertFalse(agent.isOpen)
