@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shlex
 import socket
 import subprocess
+from contextlib import suppress
 from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,9 +53,11 @@ class Session:
 
     def port(self, named: str) -> str:
         """Give the free port that stands for one that a page names."""
-        if named not in self._ports:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                self._ports[named] = str(free.getsockname()[1])
+        while named not in self._ports:
+            # Below those that the system gives to connections, as of other tests.
+            number = random.randrange(10_240, 32_768)
+            with suppress(OSError), socket.create_server(("", number)):
+                self._ports[named] = str(number)
         return self._ports[named]
 
     def do(self, step: File | Command) -> None:

@@ -11,6 +11,7 @@ from tests.documents import ROOT, Command, File, session
 
 from .client import Client, dial, request
 from .process import PROGRAMS, Server, waitUntil
+from .session import Session
 
 PAGE = ROOT / "docs" / "systemd.rst"
 CHAT = ROOT / "docs" / "tutorial" / "presence" / "chat.py"
@@ -84,8 +85,7 @@ def test_command(tmp_path):
     """The command that tries it serves the first one who comes."""
     shutil.copy(CHAT, tmp_path)
     (command,) = (step.line for step in session(PAGE) if isinstance(step, Command))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = int(Session(tmp_path).port("8001"))
     line = command.replace("8001", str(port)).replace("twistd", f"{PROGRAMS}/twistd")
     log = tmp_path / "log"
     with (
