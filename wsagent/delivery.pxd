@@ -8,5 +8,4 @@ cdef class Delivery(Connection):
     cdef SendBuffer _buffer
     cdef object _owner
 
-    cdef _hand(self, hook, message)
     cdef _follow(self, result)

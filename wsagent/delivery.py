@@ -91,19 +91,33 @@ class Delivery(Connection):
             conversation.addCallback(lambda _: ended())
             conversation.addErrback(self._owner.agentFailed)
 
+    # These two do as L{call} does: a hook that is only looked up costs more.
+
     def textReceived(self, text: str) -> None:
         """Hand a message over."""
-        if self._inbox is None:
-            self._hand(self._agent.textMessageReceived, text)
-        else:
+        if self._inbox is not None:
             self._inbox.put(text)
+            return
+        try:
+            result = self._agent.textMessageReceived(text)
+        except Exception:  # noqa: BLE001 - whatever the application raises
+            self._owner.agentFailed(Failure())
+        else:
+            if result is not None:
+                self._follow(result)
 
     def bytesReceived(self, data: bytes) -> None:
         """Hand a message over."""
-        if self._inbox is None:
-            self._hand(self._agent.bytesMessageReceived, data)
-        else:
+        if self._inbox is not None:
             self._inbox.put(data)
+            return
+        try:
+            result = self._agent.bytesMessageReceived(data)
+        except Exception:  # noqa: BLE001 - whatever the application raises
+            self._owner.agentFailed(Failure())
+        else:
+            if result is not None:
+                self._follow(result)
 
     def pieceReceived(self, piece: str | bytes, isLast: bool) -> None:
         """Hand a piece of a message over."""
@@ -126,16 +140,6 @@ class Delivery(Connection):
         """Call the application, and see what becomes of what it gives."""
         try:
             result = hook(*arguments)
-        except Exception:  # noqa: BLE001 - whatever the application raises
-            self._owner.agentFailed(Failure())
-        else:
-            if result is not None:
-                self._follow(result)
-
-    def _hand(self, hook: Callable[..., object], message: str | bytes) -> None:
-        """Call the application as L{call} does, without its cost."""
-        try:
-            result = hook(message)
         except Exception:  # noqa: BLE001 - whatever the application raises
             self._owner.agentFailed(Failure())
         else:

@@ -62,7 +62,7 @@ class Keepalive(Timer):
 
     def segmentReceived(self) -> None:
         """Note that octets came: any octet counts as life."""
-        self._heardAt = self.wheel.seconds()
+        self._heardAt = self.wheel.now()
 
     def readingChanged(self, isReading: bool) -> None:
         """Note that while we do not read, the peer keeps nobody waiting."""
@@ -73,7 +73,7 @@ class Keepalive(Timer):
 
     def messagePassed(self) -> None:
         """Note that a message went or came: the connection is not idle."""
-        self._messageAt = self.wheel.seconds()
+        self._messageAt = self.wheel.now()
 
     def messageContinues(self, number: int) -> None:
         """

@@ -18,7 +18,8 @@ cdef class SendBuffer:
     cdef bint _isFull
     cdef bint _isFilled
     cdef bint _isCorked
-    cdef list _corked
+    cdef bytes _corked
+    cdef list _alsoCorked
     cdef Py_ssize_t _corkedAmount
     cdef object _whenEmpty
 
@@ -31,7 +32,7 @@ cdef class SendBuffer:
     cpdef notifyWhenEmpty(self, call)
     cpdef release(self)
 
-    @cython.locals(corked=list)
+    @cython.locals(corked=bytes, also=list)
     cdef _flush(self)
 
     cdef _push(self, bytes data)

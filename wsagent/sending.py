@@ -68,7 +68,9 @@ class SendBuffer:
         self._isFull = False
         self._isFilled = False
         self._isCorked = False
-        self._corked: list[bytes] | None = None
+        # What is collected: most often one, for which there is no list.
+        self._corked: bytes | None = None
+        self._alsoCorked: list[bytes] | None = None
         self._corkedAmount = 0
         self._whenEmpty: Callable[[], object] | None = None
         transport.registerProducer(cast(IPushProducer, self), True)
@@ -117,12 +119,15 @@ class SendBuffer:
                 self._push(data + payload)
         elif not self._isCorked:
             self._push(data)
+        elif self._corked is None:
+            self._corked = data
+            self._corkedAmount = len(data)
         else:
-            if self._corked is None:
-                self._corked = []
-            self._corked.append(data)
+            if self._alsoCorked is None:
+                self._alsoCorked = [self._corked]
+            self._alsoCorked.append(data)
             self._corkedAmount += len(data)
-            if self._corkedAmount >= _SLICE or len(self._corked) >= _MANY:
+            if self._corkedAmount >= _SLICE or len(self._alsoCorked) >= _MANY:
                 self._flush()
 
     def discard(self) -> None:
@@ -168,11 +173,11 @@ class SendBuffer:
 
     def _flush(self) -> None:
         """Hand over what is corked."""
-        corked = self._corked
+        corked, also = self._corked, self._alsoCorked
         if corked is not None:
-            self._corked = None
+            self._corked = self._alsoCorked = None
             self._corkedAmount = 0
-            self._push(corked[0] if len(corked) == 1 else b"".join(corked))
+            self._push(corked if also is None else b"".join(also))
 
     def _push(self, data: bytes) -> None:
         """Hand octets over, or as many as the transport takes; queue the rest."""
@@ -184,7 +189,8 @@ class SendBuffer:
         else:
             self._queue(data)
             self._pump()
-        self._checkFilled()
+        if self._isFull:
+            self._checkFilled()
 
     def _sendLarge(self, header: bytes, payload: bytes) -> None:
         """Hand a frame over from where it is: what is copied is paid for."""

@@ -1,6 +1,9 @@
 cimport cython
 
 
+cdef double _NO_TIME
+
+
 cdef class Wheel:
     cdef readonly object seconds
     cdef readonly object clock
@@ -9,7 +12,12 @@ cdef class Wheel:
     cdef list _numbers
     cdef object _call
     cdef double _wakesAt
+    cdef double _heldAt
     cdef object __weakref__
+
+    cpdef double now(self) except? -1
+    cpdef double hold(self) except? -1
+    cpdef letGo(self)
 
     @cython.locals(slot=list)
     cdef add(self, Timer timer)

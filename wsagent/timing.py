@@ -21,6 +21,7 @@ _PAUSE = 1 / 64
 """Seconds between two turns: what falls due meanwhile waits for the second."""
 _TURN = 500
 """Timers that expire in one turn: the reactor has other things to do."""
+_NO_TIME = -1.0
 
 
 class Wheel:
@@ -41,6 +42,20 @@ class Wheel:
         self._numbers: list[int] = []
         self._call: IDelayedCall | None = None
         self._wakesAt = 0.0
+        self._heldAt = _NO_TIME
+
+    def hold(self) -> float:
+        """Read the time for all that asks L{now} until L{letGo}."""
+        self._heldAt = self.seconds()
+        return self._heldAt
+
+    def letGo(self) -> None:
+        """Have L{now} read the time itself."""
+        self._heldAt = _NO_TIME
+
+    def now(self) -> float:
+        """Tell the time; or what it was when it was held, for what comes often."""
+        return self.seconds() if self._heldAt == _NO_TIME else self._heldAt
 
     def add(self, timer: Timer) -> None:
         """Have a timer expire when it is due."""

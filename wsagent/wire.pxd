@@ -24,6 +24,7 @@ cdef class Wire(Outlet):
 
     @cython.locals(connection=Delivery)
     cpdef dataReceived(self, bytes data)
+    cpdef connectionLost(self, reason=*)
 
     @cython.locals(connection=Delivery, isOutermost=bint, before="long long")
     cdef _feed(self, bytes data)

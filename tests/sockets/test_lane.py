@@ -4,7 +4,6 @@ import errno
 import os
 import select
 import socket
-import time
 import unittest
 import unittest.mock
 from contextlib import closing
@@ -38,11 +37,6 @@ IS_COMPILED = not system.__file__.endswith(".py")
 def descriptors():
     """Count this process's."""
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-def pause():
-    """Take a while, as callbacks do: twenty of them are more than a turn."""
-    time.sleep(0.0002)
 
 
 @implementer(IProtocol, IHalfCloseableProtocol)
@@ -118,9 +112,7 @@ class LaneCase(SynchronousTestCase):
         if sendBuffer is not None:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sendBuffer)
         protocol = kind(whenReceived)
-        protocol.transport = LaneTransport(
-            self.lane, ours, protocol, UNIXAddress(None), protocol.connectionLost
-        )
+        protocol.transport = LaneTransport(self.lane, ours, protocol, UNIXAddress(None))
         return protocol, peer
 
     def ready(self, count, whenReceived=None):
@@ -384,10 +376,15 @@ class FairnessTests(LaneCase):
     def test_turnEnds(self):
         """A turn ends in time, if there is no end of what comes."""
         done = []
-        self.ready(100, lambda _: done.append(pause()))
+
+        def slow(protocol):
+            done.append(protocol)
+            self.reactor.advance(0.0002)
+
+        self.ready(100, slow)
         self.turn()
-        self.assertLess(len(done), 20)
-        self.assertGreater(len(done), 0)
+        # More than 2 ms; the clock is looked at after each 16.
+        self.assertEqual(len(done), 16)
 
     def test_nobodyStarves(self):
         """Those that were not served in a turn are in the next."""
@@ -395,7 +392,7 @@ class FairnessTests(LaneCase):
 
         def flood(protocol):
             served.append(protocol)
-            pause()
+            self.reactor.advance(0.0002)
             peers[protocol].send(b"x")
 
         protocols = self.ready(100, flood)
@@ -434,6 +431,16 @@ class FairnessTests(LaneCase):
 
 class SegmentTests(LaneCase):
     """What is received stays what it is."""
+
+    @unittest.skipUnless(IS_COMPILED, "not compiled, each is new")
+    def test_reused(self):
+        """A large segment that nobody keeps leaves its place to the next."""
+        ours, peer = self.connect()
+        places = set()
+        for _ in range(5):
+            peer.send(bytes(5000))
+            places.add(id(system.receive(ours.transport.getHandle().fileno())))
+        self.assertEqual(len(places), 1)
 
     def test_keptSegments(self):
         """Octets do not change under who keeps them, and none are lost."""

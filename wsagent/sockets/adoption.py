@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import endpoints, tcp
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
-from twisted.python.failure import Failure
 
 from .lane import Lane
 from .transport import LaneTransport, SegmentReceiver
@@ -42,12 +40,12 @@ def adopted(transport: Any, protocol: SegmentReceiver, peer: Any) -> Any:
     """
     if not _isAdoptable(transport, protocol):
         return transport
-    lost = _loss(transport)
+    connector = getattr(transport, "connector", None)
     transport.stopReading()
     transport.stopWriting()
     try:
         lane = _laneOf(transport.reactor)
-        taken = LaneTransport(lane, transport.socket, protocol, peer, lost)
+        taken = LaneTransport(lane, transport.socket, protocol, peer, connector)
     except OSError:
         # The system has no more descriptors, or watches no more of them.
         transport.startReading()
@@ -58,7 +56,6 @@ def adopted(transport: Any, protocol: SegmentReceiver, peer: Any) -> Any:
     del transport.protocol
     transport.connected = 0
     transport.disconnected = 1
-    connector = getattr(transport, "connector", None)
     if connector is not None:
         connector.transport = taken
     return taken
@@ -94,20 +91,6 @@ def _isBusy(transport: Any) -> bool:
         "_aborting",
     )
     return any(getattr(transport, name, False) for name in names)
-
-
-def _loss(transport: Any) -> Callable[[Failure], object]:
-    """Make what tells those who wait for a transport's end."""
-    told: Callable[[Failure], object] = transport.protocol.connectionLost
-    connector = getattr(transport, "connector", None)
-    if connector is None:
-        return told
-
-    def lost(reason: Failure) -> None:
-        told(reason)
-        connector.connectionLost(reason)
-
-    return lost
 
 
 def _laneOf(reactor: Any) -> Lane:

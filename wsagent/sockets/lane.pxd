@@ -1,5 +1,7 @@
 cimport cython
 
+from wsagent.timing cimport Wheel
+
 from . cimport system
 from .transport cimport LaneTransport
 
@@ -12,7 +14,9 @@ cdef class Lane:
     cdef object _reactor
     cdef object _ended
     cdef object _epoll
-    cdef dict _transports
+    cdef Wheel _wheel
+    cdef list _transports
+    cdef Py_ssize_t _count
     cdef system.Batch _batch
     cdef int _most
     cdef long long _turn
@@ -23,6 +27,7 @@ cdef class Lane:
         count=int,
         index=int,
         transport=LaneTransport,
+        transports=list,
         turn="long long",
         until=double,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import select
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
 from typing import Any
 
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import classImplements
+
+from wsagent.timing import wheelOf
 
 from . import system
 from .transport import LaneTransport
@@ -41,7 +42,11 @@ class Lane:
         self._reactor = reactor
         self._ended = ended
         self._epoll = select.epoll()
-        self._transports: dict[int, LaneTransport] = {}
+        # What is told often is told by the time of the turn.
+        self._wheel = wheelOf(reactor)
+        # By descriptor: the system gives the lowest that is free.
+        self._transports: list[LaneTransport | None] = []
+        self._count = 0
         self._batch = system.Batch()
         self._most = system.BATCH
         # What a batch says is true until this moves on.
@@ -54,8 +59,11 @@ class Lane:
         @raise OSError: the system watches no more.
         """
         self._epoll.register(descriptor, events)
-        if not self._transports:
+        if not self._count:
             self._reactor.addReader(self)
+        self._count += 1
+        missing = descriptor + 1 - len(self._transports)
+        self._transports.extend([None] * missing)
         self._transports[descriptor] = transport
         # The descriptor may have been another's when the batch was taken.
         self._turn += 1
@@ -80,8 +88,9 @@ class Lane:
             # Who has its handle may have closed it.
             with suppress(OSError):
                 self._epoll.unregister(descriptor)
-        del self._transports[descriptor]
-        if not self._transports:
+        self._transports[descriptor] = None
+        self._count -= 1
+        if not self._count:
             self._reactor.removeReader(self)
             self._epoll.close()
             self._ended(self._reactor)
@@ -99,14 +108,15 @@ class Lane:
     def doRead(self) -> None:
         """Let those sockets that are ready go on, for a while."""
         batch = self._batch
+        transports = self._transports
         # One that we call may run the reactor, and so us.
         self._turn += 1
         turn = self._turn
         count = batch.take(self._epoll, self._most)
         self._most = system.BATCH
-        until = monotonic() + _TURN
+        until = self._wheel.hold() + _TURN
         for index in range(count):
-            transport = self._transports.get(batch.descriptor(index))
+            transport = transports[batch.descriptor(index)]
             # A callback may have closed it.
             if transport is not None:
                 try:
@@ -116,16 +126,18 @@ class Lane:
                     _log.failure("{transport} failed", failure, transport=transport)
                     self._drop(transport, failure)
             if self._turn != turn or (
-                index % _CHECK == _CHECK - 1 and monotonic() > until
+                index % _CHECK == _CHECK - 1 and self._wheel.hold() > until
             ):
                 # Who was not asked for is next: who was goes behind.
                 self._most = index + 1
                 break
+        self._wheel.letGo()
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear that the reactor is done with us: so are all."""
-        for transport in list(self._transports.values()):
-            self._drop(transport, reason)
+        for transport in list(self._transports):
+            if transport is not None:
+                self._drop(transport, reason)
 
     def logPrefix(self) -> str:
         """Name us in Twisted's log."""

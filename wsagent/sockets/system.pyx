@@ -17,6 +17,7 @@ from cpython.bytes cimport (
 )
 from cpython.exc cimport PyErr_SetFromErrno
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.object cimport PyObject
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
 from libc.string cimport memset
 
@@ -24,8 +25,9 @@ cdef extern from "Python.h":
     ctypedef struct PyBytesObject:
         Py_hash_t ob_shash
 
-    Py_ssize_t Py_REFCNT(object o)
-    Py_ssize_t Py_SIZE(object o)
+    # Of what is not counted once more for the call.
+    Py_ssize_t Py_REFCNT(PyObject *o)
+    Py_ssize_t Py_SIZE(PyObject *o)
     void Py_SET_SIZE(object o, Py_ssize_t size)
 
 cdef extern from "system.h" nogil:
@@ -111,7 +113,8 @@ cdef class Batch:
 cpdef bytes receive(int descriptor):
     """Receive what is there."""
     global _area
-    if Py_SIZE(_area) == 0 or Py_REFCNT(_area) > 1:
+    cdef PyObject *area = <PyObject *>_area
+    if Py_SIZE(area) == 0 or Py_REFCNT(area) > 1:
         _area = PyBytes_FromStringAndSize(NULL, _AREA)
     cdef char *octets = PyBytes_AS_STRING(_area)
     cdef Py_ssize_t length = recv(descriptor, octets, _AREA, 0)

@@ -5,6 +5,7 @@ from . cimport system
 
 cdef class SegmentReceiver:
     cpdef dataReceived(self, bytes data)
+    cpdef connectionLost(self, reason=*)
 
 
 cdef class LaneTransport:
@@ -13,7 +14,7 @@ cdef class LaneTransport:
     cdef int _descriptor
     cdef SegmentReceiver _protocol
     cdef object _peer
-    cdef object _lost
+    cdef object _connector
     cdef object _unsent
     cdef int _events
     cdef bint _isReading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +14,7 @@ from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
+    IConnector,
     IConsumer,
     IHalfCloseableProtocol,
     IProducer,
@@ -21,6 +22,7 @@ from twisted.internet.interfaces import (
     ISystemHandle,
     ITCPTransport,
 )
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
@@ -37,6 +39,10 @@ class SegmentReceiver:
 
     def dataReceived(self, data: bytes) -> None:
         """Take a segment."""
+        raise NotImplementedError
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Hear that the socket is gone."""
         raise NotImplementedError
 
 
@@ -57,19 +63,19 @@ class LaneTransport:
         connected: socket.socket,
         protocol: SegmentReceiver,
         peer: IAddress,
-        lost: Callable[[Failure], object],
+        connector: IConnector | None = None,
     ) -> None:
         """
         @param connected: does not block, and is nobody else's.
         @param protocol: an L{IHalfCloseableProtocol} too.
-        @param lost: called once with the reason when the socket is gone.
+        @param connector: who is told after the protocol that the socket is gone.
         """
         self._lane = lane
         self._socket: socket.socket | None = connected
         self._descriptor = connected.fileno()
         self._protocol = protocol
         self._peer: Any = peer
-        self._lost: Callable[[Failure], object] | None = lost
+        self._connector: Any = connector
         self._unsent: deque[Octets] | None = None
         # What the lane watches it for.
         self._events = system.IN
@@ -289,8 +295,7 @@ class LaneTransport:
 
     def connectionLost(self, reason: Failure) -> None:
         """Close the socket, and say so."""
-        lost, self._lost = self._lost, None
-        if lost is None:
+        if self.disconnected:
             return
         self.connected = False
         self.disconnected = True
@@ -311,7 +316,9 @@ class LaneTransport:
             if producer is not None:
                 producer.stopProducing()
         finally:
-            lost(reason)
+            self._protocol.connectionLost(reason)
+            if self._connector is not None:
+                self._connector.connectionLost(reason)
 
     def logPrefix(self) -> str:
         """Name the protocol's class."""
