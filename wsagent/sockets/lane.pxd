@@ -8,6 +8,7 @@ from .transport cimport LaneTransport
 
 cdef double _TURN
 cdef int _CHECK
+cdef int _MANY
 
 
 cdef class Lane:
@@ -22,6 +23,9 @@ cdef class Lane:
     cdef long long _turn
     cdef object __weakref__
 
+    @cython.locals(until=double)
+    cpdef doRead(self)
+
     @cython.locals(
         batch=system.Batch,
         count=int,
@@ -29,6 +33,5 @@ cdef class Lane:
         transport=LaneTransport,
         transports=list,
         turn="long long",
-        until=double,
     )
-    cpdef doRead(self)
+    cdef int _serve(self, double until) except -1

@@ -24,6 +24,8 @@ _TURN = 0.002
 """Seconds for which the reactor waits, at most, while sockets are ready."""
 _CHECK = 16
 """Events between two looks at the clock."""
+_MANY = 4
+"""Events after which it is likely that there are more by now."""
 
 
 class Lane:
@@ -107,6 +109,31 @@ class Lane:
 
     def doRead(self) -> None:
         """Let those sockets that are ready go on, for a while."""
+        until = self._wheel.hold() + _TURN
+        # While there are many, the reactor would ask again at once.
+        while self._count and self._serve(until) >= _MANY:
+            pass
+        self._wheel.letGo()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Hear that the reactor is done with us: so are all."""
+        for transport in list(self._transports):
+            if transport is not None:
+                self._drop(transport, reason)
+
+    def logPrefix(self) -> str:
+        """Name us in Twisted's log."""
+        return "wsagent lane"
+
+    # Within
+
+    def _serve(self, until: float) -> int:
+        """
+        Let those go on that are ready now.
+
+        @param until: when to stop.
+        @return: how many there were; none if the turn is over.
+        """
         batch = self._batch
         transports = self._transports
         # One that we call may run the reactor, and so us.
@@ -114,7 +141,6 @@ class Lane:
         turn = self._turn
         count = batch.take(self._epoll, self._most)
         self._most = system.BATCH
-        until = self._wheel.hold() + _TURN
         for index in range(count):
             transport = transports[batch.descriptor(index)]
             # A callback may have closed it.
@@ -130,20 +156,8 @@ class Lane:
             ):
                 # Who was not asked for is next: who was goes behind.
                 self._most = index + 1
-                break
-        self._wheel.letGo()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Hear that the reactor is done with us: so are all."""
-        for transport in list(self._transports):
-            if transport is not None:
-                self._drop(transport, reason)
-
-    def logPrefix(self) -> str:
-        """Name us in Twisted's log."""
-        return "wsagent lane"
-
-    # Within
+                return 0
+        return count
 
     def _drop(self, transport: LaneTransport, reason: Failure) -> None:
         """End a connection; what it makes of that is no matter of the others."""
