@@ -42,6 +42,7 @@ COMPILED = [
     "wsagent/sockets/transport.py",
     "wsagent/wire.py",
     "wsagent/broadcasting.py",
+    "wsagent/speaking.py",
 ]
 
 
@@ -105,7 +106,7 @@ class BuildOrLeaveOut(build_ext):
             # Annotations are the type checker's.
             compiler_directives={
                 "annotation_typing": False,
-                "binding": False,
+                "binding": True,
                 "language_level": 3,
             },
         )

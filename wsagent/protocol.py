@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 
+from . import speaking
 from .conversation import Message
 from .core.handshake import Request, Response
 from .core.outgoing import PreparedMessage
@@ -185,29 +186,8 @@ class WebSocketProtocol:
 
     # To send
 
-    def sendTextMessage(self, text: str, compress: bool | None = None) -> None:
-        """
-        Send a text message.
-
-        @param compress: whether to, if that was agreed on; by default as
-            C{settings.compression.threshold} says.
-        @raise TypeError: C{text} is no C{str}.
-        @raise ValueError: it has a surrogate, which is no UTF-8.
-        """
-        self._wire.sendText(text, compress)
-
-    def sendBytesMessage(
-        self,
-        data: bytes | bytearray | memoryview,
-        compress: bool | None = None,
-    ) -> None:
-        """
-        Send a bytes message.
-
-        @param compress: as in L{sendTextMessage}.
-        @raise TypeError: C{data} are no octets.
-        """
-        self._wire.sendBytes(data, compress)
+    sendTextMessage = speaking.sendTextMessage
+    sendBytesMessage = speaking.sendBytesMessage
 
     def sendPrepared(self, prepared: PreparedMessage) -> None:
         """Send a message that other agents get too, and share the work."""

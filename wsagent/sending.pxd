@@ -7,6 +7,7 @@ cdef Py_ssize_t _SLICE
 cdef Py_ssize_t _MANY
 
 
+@cython.final
 cdef class SendBuffer:
     cdef object _transport
     cdef LaneTransport _lane

@@ -4,6 +4,7 @@ cimport cython
 cdef double _NO_TIME
 
 
+@cython.final
 cdef class Wheel:
     cdef readonly object seconds
     cdef readonly object clock

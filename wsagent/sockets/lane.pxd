@@ -11,6 +11,7 @@ cdef int _CHECK
 cdef int _MANY
 
 
+@cython.final
 cdef class Lane:
     cdef object _reactor
     cdef object _ended

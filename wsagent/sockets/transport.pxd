@@ -8,6 +8,7 @@ cdef class SegmentReceiver:
     cpdef connectionLost(self, reason=*)
 
 
+@cython.final
 cdef class LaneTransport:
     cdef object _lane
     cdef object _socket

@@ -1,0 +1,7 @@
+cimport cython
+
+from .wire cimport Wire
+
+
+@cython.locals(wire=Wire)
+cpdef sendTextMessage(self, text, compress=*)
