@@ -106,7 +106,10 @@ class BuildOrLeaveOut(build_ext):
             # Annotations are the type checker's.
             compiler_directives={
                 "annotation_typing": False,
-                "binding": True,
+                "binding": False,
+                # As inspect.signature reads it.
+                "embedsignature": True,
+                "embedsignature.format": "clinic",
                 "language_level": 3,
             },
         )

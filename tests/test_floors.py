@@ -29,7 +29,8 @@ accepting lines sending sockets.lane
 delivery ending keepalive limits progress proxies sockets.adoption
 outlet pacing parting
 traffic wire
-checkers draining forwarding guard memory protocol
+checkers draining forwarding guard memory speaking
+protocol
 loading routing
 answering authoptions broadcasting settingoptions
 demo opening prefacing server

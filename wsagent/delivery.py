@@ -76,9 +76,9 @@ class Delivery(Connection):
         """The address of who is at the other end, as the request has it."""
         return self._agent.request.peer
 
-    def transmit(self, data: bytes, payload: bytes | None = None) -> None:
+    def transmit(self, header: bytes, payload: bytes = b"", key: bytes = b"") -> None:
         """Have the buffer send it."""
-        self._buffer.write(data, payload)
+        self._buffer.write(header, payload, key)
 
     def converse(self, ended: Callable[[], object]) -> None:
         """

@@ -11,13 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 
-from . import speaking
 from .conversation import Message
 from .core.handshake import Request, Response
 from .core.outgoing import PreparedMessage
 from .errors import ClosedCleanly
 from .settings import Settings
-from .wire import Wire
+from .speaking import Speaker
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +43,7 @@ Verdict = Accept | Awaitable["Accept | None"] | None
 """What C{requestReceived} gives; a C{Deferred} is awaitable too."""
 
 
-class WebSocketProtocol:
+class WebSocketProtocol(Speaker):
     """
     One connection: subclass me, and override the hooks that you need.
 
@@ -71,7 +70,6 @@ class WebSocketProtocol:
     subprotocol: str | None
     url: str
     avatar: Any = None
-    _wire: Wire
 
     subprotocols: Sequence[str | None] = ()
     """
@@ -185,9 +183,6 @@ class WebSocketProtocol:
         return self._wire.waitForRoom()
 
     # To send
-
-    sendTextMessage = speaking.sendTextMessage
-    sendBytesMessage = speaking.sendBytesMessage
 
     def sendPrepared(self, prepared: PreparedMessage) -> None:
         """Send a message that other agents get too, and share the work."""

@@ -1,10 +1,24 @@
 cimport cython
 
+from .core.masking cimport Cork, joined
 from .sockets.transport cimport LaneTransport
 
 
+cdef Py_ssize_t _LARGE
 cdef Py_ssize_t _SLICE
-cdef Py_ssize_t _MANY
+
+
+@cython.final
+cdef class Corks:
+    cdef Cork _spare
+
+    @cython.locals(spare=Cork)
+    cdef Cork take(self)
+
+    cdef giveBack(self, Cork cork)
+
+
+cdef Corks _corks
 
 
 @cython.final
@@ -18,22 +32,22 @@ cdef class SendBuffer:
     cdef Py_ssize_t _handedOver
     cdef bint _isFull
     cdef bint _isFilled
-    cdef bint _isCorked
-    cdef bytes _corked
-    cdef list _alsoCorked
-    cdef Py_ssize_t _corkedAmount
+    cdef Cork _cork
     cdef object _whenEmpty
 
-    @cython.locals(handedOver=Py_ssize_t)
+    @cython.locals(handedOver=Py_ssize_t, corked=Py_ssize_t)
     cpdef Py_ssize_t amount(self) except -1
     cpdef bint cork(self) except -1
+
+    @cython.locals(cork=Cork)
     cpdef uncork(self)
-    cpdef write(self, bytes data, bytes payload=*)
+
+    cpdef write(self, bytes header, bytes payload=*, bytes key=*)
     cpdef discard(self)
     cpdef notifyWhenEmpty(self, call)
     cpdef release(self)
 
-    @cython.locals(corked=bytes, also=list)
+    @cython.locals(cork=Cork, sent=Py_ssize_t, rest=bytes)
     cdef _flush(self)
 
     cdef _push(self, bytes data)
@@ -41,7 +55,8 @@ cdef class SendBuffer:
     @cython.locals(sent=Py_ssize_t)
     cdef _sendLarge(self, bytes header, bytes payload)
 
-    cdef _queue(self, data)
+    cdef _queue(self, bytes data)
+    cdef _queueRest(self, data, Py_ssize_t sent)
     cdef _pump(self)
 
     @cython.locals(parts=list, length=Py_ssize_t)

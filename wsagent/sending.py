@@ -9,6 +9,8 @@ from typing import Protocol, cast
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface import classImplements
 
+from .core.connection import LARGE as _LARGE
+from .core.masking import Cork, joined
 from .sockets.transport import LaneTransport
 
 _SLICE = 65_536
@@ -18,9 +20,6 @@ Octets that go to the transport at once.
 Twisted's transports say that they are full above as many (their
 C{bufferSize}); smaller steps make a slow peer's progress visible.
 """
-
-_MANY = 1024
-"""Frames that are joined at once: each takes 100 octets more until then."""
 
 # One for all buffers, never added to: an empty deque has half a KiB.
 _NONE_WAIT: deque[bytes | memoryview] = deque()
@@ -40,6 +39,26 @@ class Owner(Protocol):
 
     def sendProgressed(self) -> None:
         """The transport has sent what it had taken."""
+
+
+class Corks:
+    """The cork that is not in use: it is taken and given back for each segment."""
+
+    def __init__(self) -> None:
+        """There is one."""
+        self._spare: Cork | None = Cork()
+
+    def take(self) -> Cork:
+        """Take it, or make another."""
+        spare, self._spare = self._spare, None
+        return Cork() if spare is None else spare
+
+    def giveBack(self, cork: Cork) -> None:
+        """Have an empty one; one is enough."""
+        self._spare = cork
+
+
+_corks = Corks()
 
 
 class SendBuffer:
@@ -67,11 +86,7 @@ class SendBuffer:
         self._handedOver = 0
         self._isFull = False
         self._isFilled = False
-        self._isCorked = False
-        # What is collected: most often one, for which there is no list.
-        self._corked: bytes | None = None
-        self._alsoCorked: list[bytes] | None = None
-        self._corkedAmount = 0
+        self._cork: Cork | None = None
         self._whenEmpty: Callable[[], object] | None = None
         transport.registerProducer(cast(IPushProducer, self), True)
 
@@ -88,7 +103,8 @@ class SendBuffer:
         64 KiB.
         """
         handedOver = self._handedOver if self._isFull else 0
-        return self._waitingAmount + self._corkedAmount + handedOver
+        corked = 0 if self._cork is None else len(self._cork)
+        return self._waitingAmount + corked + handedOver
 
     def cork(self) -> bool:
         """
@@ -96,39 +112,35 @@ class SendBuffer:
 
         @return: whether it is the caller who has to uncork: it was not corked.
         """
-        wasCorked = self._isCorked
-        self._isCorked = True
-        return not wasCorked
+        if self._cork is not None:
+            return False
+        self._cork = _corks.take()
+        return True
 
     def uncork(self) -> None:
         """Write what was collected."""
         self._flush()
-        self._isCorked = False
+        cork, self._cork = self._cork, None
+        if cork is not None:
+            _corks.giveBack(cork)
 
-    def write(self, data: bytes, payload: bytes | None = None) -> None:
+    def write(self, header: bytes, payload: bytes = b"", key: bytes = b"") -> None:
         """
-        Send octets, whole frames, as soon as may be.
+        Send a frame, as soon as may be.
 
-        @param payload: that of one large frame, whose header C{data} are.
+        @param header: without the key; or octets that are whole frames.
+        @param key: what to mask the payload with, or empty.
         """
-        if payload is not None:
+        if len(payload) >= _LARGE:
             self._flush()
-            if self._lane is not None and not (self._isFull or self._waitingAmount):
-                self._sendLarge(data, payload)
+            if key or self._lane is None or self._isFull or self._waitingAmount:
+                self._push(joined(header, payload, key))
             else:
-                self._push(data + payload)
-        elif not self._isCorked:
-            self._push(data)
-        elif self._corked is None:
-            self._corked = data
-            self._corkedAmount = len(data)
-        else:
-            if self._alsoCorked is None:
-                self._alsoCorked = [self._corked]
-            self._alsoCorked.append(data)
-            self._corkedAmount += len(data)
-            if self._corkedAmount >= _SLICE or len(self._alsoCorked) >= _MANY:
-                self._flush()
+                self._sendLarge(header, payload)
+        elif self._cork is None:
+            self._push(joined(header, payload, key))
+        elif self._cork.add(header, payload, key) >= _SLICE:
+            self._flush()
 
     def discard(self) -> None:
         """Forget what waits, but for the rest of a frame that is begun."""
@@ -173,11 +185,21 @@ class SendBuffer:
 
     def _flush(self) -> None:
         """Hand over what is corked."""
-        corked, also = self._corked, self._alsoCorked
-        if corked is not None:
-            self._corked = self._alsoCorked = None
-            self._corkedAmount = 0
-            self._push(corked if also is None else b"".join(also))
+        cork = self._cork
+        if cork is None or not len(cork):
+            return
+        if self._lane is None or self._isFull or self._waitingAmount:
+            data = bytes(cork)
+            cork.clear()
+            self._push(data)
+            return
+        sent = self._lane.send(cork)
+        rest = bytes(memoryview(cork)[sent:]) if sent < len(cork) else b""
+        cork.clear()
+        if rest:
+            self._queueRest(rest, 0)
+            self._owner.sendStarted()
+            self._checkFilled()
 
     def _push(self, data: bytes) -> None:
         """Hand octets over, or as many as the transport takes; queue the rest."""
@@ -196,21 +218,27 @@ class SendBuffer:
         """Hand a frame over from where it is: what is copied is paid for."""
         lane = cast(LaneTransport, self._lane)
         sent = lane.sendBoth(header, payload)
-        if sent < len(header):
-            self._queue(memoryview(header)[sent:])
-            sent = len(header)
         if sent < len(header) + len(payload):
-            self._queue(memoryview(payload)[sent - len(header) :])
-            self._isFull = True
+            self._queueRest(payload, max(0, sent - len(header)))
+            if sent < len(header):
+                self._queueRest(header, sent)
             self._owner.sendStarted()
-        self._checkFilled()
+            self._checkFilled()
 
-    def _queue(self, data: bytes | memoryview) -> None:
-        """Have octets wait; a view is of a frame that is begun."""
+    def _queue(self, data: bytes) -> None:
+        """Have octets wait, whole frames."""
         if self._waiting is _NONE_WAIT:
             self._waiting = deque()
         self._waiting.append(data)
         self._waitingAmount += len(data)
+
+    def _queueRest(self, data: bytes | memoryview, sent: int) -> None:
+        """Have what the lane did not take wait, as the first; it is full."""
+        if self._waiting is _NONE_WAIT:
+            self._waiting = deque()
+        self._waiting.appendleft(memoryview(data)[sent:])
+        self._waitingAmount += len(data) - sent
+        self._isFull = True
 
     def _pump(self) -> None:
         """Hand over as many octets as the transport takes."""
@@ -250,11 +278,7 @@ class SendBuffer:
         else:
             sent = self._lane.send(data)
             if sent < len(data):
-                if self._waiting is _NONE_WAIT:
-                    self._waiting = deque()
-                self._waiting.appendleft(memoryview(data)[sent:])
-                self._waitingAmount += len(data) - sent
-                self._isFull = True
+                self._queueRest(data, sent)
         if self._isFull:
             self._owner.sendStarted()
 

@@ -1,7 +1,5 @@
-cimport cython
-
 from .wire cimport Wire
 
 
-@cython.locals(wire=Wire)
-cpdef sendTextMessage(self, text, compress=*)
+cdef class Speaker:
+    cdef public Wire _wire

@@ -7,7 +7,6 @@ from .outgoing cimport PreparedMessage, bytesOctets
 
 
 cdef int _NO_MESSAGE
-cdef Py_ssize_t _LARGE
 
 
 cdef class Connection(MessageReader):
@@ -23,7 +22,7 @@ cdef class Connection(MessageReader):
     cpdef pongReceived(self, bytes payload)
     cpdef closeReceived(self, int code, str reason)
     cpdef rest(self)
-    cpdef transmit(self, bytes data, bytes payload=*)
+    cpdef transmit(self, bytes header, bytes payload=*, bytes key=*)
     cpdef sendText(self, text, choice=*)
     cpdef sendBytes(self, data, choice=*)
 
@@ -37,14 +36,15 @@ cdef class Connection(MessageReader):
     cpdef abandon(self)
     cdef _finish(self, lastWord=*)
 
-    @cython.locals(encoded=bytes)
+    @cython.locals(encoded=bytes, header=bytes)
     cdef _sendMessage(self, int opcode, bytes payload, choice)
 
     cdef bint _mustHold(self)
     cdef _hold(self, bytes frame)
 
     cdef _forgetHeld(self)
+
+    @cython.locals(header=bytes)
     cdef _send(self, int opcode, bytes payload, bint fin=*)
 
-    @cython.locals(header=bytes, key=bytes)
-    cdef bytes _frame(self, int opcode, bytes payload, bint fin)
+    cdef bytes _newKey(self)

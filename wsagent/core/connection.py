@@ -20,7 +20,7 @@ from .messages import Limits, MessageReader, MessagesState
 from .outgoing import PreparedMessage, bytesOctets
 
 _NO_MESSAGE = 0
-_LARGE = 16_384
+LARGE = 16_384
 """Octets of payload from which to join it with its header costs more than it saves."""
 
 # One for all connections, never added to: an empty deque has half a KiB.
@@ -218,13 +218,18 @@ class Connection(MessageReader):
 
     # Sending
 
-    def transmit(self, data: bytes, payload: bytes | None = None) -> None:
-        """Write a whole frame, or the header and the large payload of one."""
+    def transmit(self, header: bytes, payload: bytes = b"", key: bytes = b"") -> None:
+        """
+        Write a frame.
+
+        @param header: without the key; or all of it.
+        @param key: what to mask the payload with, or empty.
+        """
         write = cast("Callable[..., object]", self._write)
-        if payload is None:
-            write(data)
+        if key or len(payload) < LARGE:
+            write(masking.joined(header, payload, key))
         else:
-            write(data, payload)
+            write(header, payload)
 
     def sendText(self, text: str, choice: bool | None = None) -> None:
         """
@@ -366,7 +371,8 @@ class Connection(MessageReader):
             if encoded is not None:
                 opcode, payload = opcode | self._rsv, encoded
         if self._mustHold():
-            self._hold(self._frame(opcode, payload, fin=True))
+            header = headerStart(opcode, len(payload), True, self._isClient)
+            self._hold(masking.joined(header, payload, self._newKey()))
         else:
             self._send(opcode, payload)
 
@@ -388,16 +394,12 @@ class Connection(MessageReader):
 
     def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
         """Send a frame."""
-        if len(payload) >= _LARGE and not self._isClient:
-            self.transmit(headerStart(opcode, len(payload), fin, False), payload)
-        else:
-            self.transmit(self._frame(opcode, payload, fin))
-
-    def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
-        """Write a frame; a client's with a fresh masking key (section 5.3)."""
         header = headerStart(opcode, len(payload), fin, self._isClient)
-        key = masking.newKey() if self._isClient else b""
-        return masking.joined(header, payload, key)
+        self.transmit(header, payload, self._newKey())
+
+    def _newKey(self) -> bytes:
+        """Make a masking key for a client's frame, each a fresh one (section 5.3)."""
+        return masking.newKey() if self._isClient else b""
 
 
 def renderClose(code: int, reason: str) -> bytes:

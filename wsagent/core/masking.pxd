@@ -7,6 +7,15 @@ cpdef bytes joined(bytes header, bytes payload, bytes key)
 cpdef bytes encoded(text)
 
 
+cdef class Cork:
+    cdef unsigned char *_octets
+    cdef Py_ssize_t _room
+    cdef Py_ssize_t _length
+
+    cpdef Py_ssize_t add(self, bytes header, bytes payload, bytes key) except -1
+    cpdef clear(self)
+
+
 cdef class Gathering:
     cdef bytes _octets
     cdef Py_ssize_t _length

@@ -60,8 +60,11 @@ def joined(header: bytes, payload: bytes, key: bytes) -> bytes:
 
     @param header: without the key.
     @param key: what to mask the payload with, or empty.
+    @return: the header itself if nothing follows it.
     """
-    return header + key + (applyMask(payload, key) if key else payload)
+    if key:
+        return header + key + applyMask(payload, key)
+    return header + payload if payload else header
 
 
 def encoded(text: str) -> bytes:
@@ -96,6 +99,21 @@ class Gathering:
     def octets(self) -> bytes:
         """Give what came."""
         return bytes(self._octets)
+
+
+class Cork(bytearray):
+    """Frames that leave together."""
+
+    def add(self, header: bytes, payload: bytes, key: bytes) -> int:
+        """
+        Take a frame in.
+
+        @param header: without the key.
+        @param key: what to mask the payload with, or empty.
+        @return: how many octets there are now.
+        """
+        self += joined(header, payload, key)
+        return len(self)
 
 
 def newKey() -> bytes:

@@ -6,7 +6,9 @@ Compiled, this is in the place of masking.py, which explains it.
 
 import os
 
+from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_FromStringAndSize, _PyBytes_Resize
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8String
@@ -58,21 +60,66 @@ cpdef bytes payloadAt(bytes data, Py_ssize_t start, Py_ssize_t stop, bint isMask
     return _masked(payload, stop - start, payload - 4)
 
 
-cpdef bytes joined(bytes header, bytes payload, bytes key):
-    """Put a frame together, in one go."""
-    cdef Py_ssize_t start = len(header)
-    cdef Py_ssize_t length = len(payload)
+cdef inline Py_ssize_t _frameLength(bytes header, bytes payload, bytes key) except -1:
+    """Say how long a frame is."""
     if len(key) not in (0, 4):
         raise ValueError(f"{len(key)} octets of masking key, needed 4")
-    frame = PyBytes_FromStringAndSize(NULL, start + len(key) + length)
-    cdef unsigned char *octets = frame
+    return len(header) + len(key) + len(payload)
+
+
+cdef inline void _join(unsigned char *octets, bytes header, bytes payload, bytes key):
+    """Put a frame together where there is room for it."""
+    cdef Py_ssize_t start = len(header)
+    cdef Py_ssize_t length = len(payload)
     memcpy(octets, <const unsigned char *>header, start)
-    if key:
+    if len(key):
         memcpy(octets + start, <const unsigned char *>key, 4)
         wsagent_mask(octets + start + 4, payload, length, key)
     else:
         memcpy(octets + start, <const unsigned char *>payload, length)
+
+
+cpdef bytes joined(bytes header, bytes payload, bytes key):
+    """Put a frame together, in one go."""
+    if len(payload) == 0 and len(key) == 0:
+        return header
+    frame = PyBytes_FromStringAndSize(NULL, _frameLength(header, payload, key))
+    _join(frame, header, payload, key)
     return frame
+
+
+cdef class Cork:
+    """Frames that leave together."""
+
+    def __dealloc__(self):
+        """Give the memory back."""
+        PyMem_Free(self._octets)
+
+    def __len__(self):
+        """Tell how many octets there are."""
+        return self._length
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        """Show the octets; whoever looks does not keep them."""
+        PyBuffer_FillInfo(view, self, self._octets, self._length, 1, flags)
+
+    cpdef Py_ssize_t add(self, bytes header, bytes payload, bytes key) except -1:
+        """Take a frame in."""
+        cdef Py_ssize_t needed = self._length + _frameLength(header, payload, key)
+        cdef void *grown
+        if needed > self._room:
+            grown = PyMem_Realloc(self._octets, 2 * needed)
+            if grown is NULL:
+                raise MemoryError
+            self._octets = <unsigned char *>grown
+            self._room = 2 * needed
+        _join(self._octets + self._length, header, payload, key)
+        self._length = needed
+        return needed
+
+    cpdef clear(self):
+        """Be empty."""
+        self._length = 0
 
 
 cpdef bytes encoded(text):

@@ -64,7 +64,7 @@ def receive(descriptor: int) -> bytes | None:
         return None
 
 
-def send(descriptor: int, data: bytes | memoryview) -> int:
+def send(descriptor: int, data: bytes | bytearray | memoryview) -> int:
     """
     Send as much as there is room for.
 

@@ -31,7 +31,7 @@ from . import system
 if TYPE_CHECKING:
     from .lane import Lane
 
-Octets = bytes | memoryview
+Octets = bytes | bytearray | memoryview
 
 
 class SegmentReceiver:
@@ -113,7 +113,7 @@ class LaneTransport:
             self._awaitRoom()
         return sent
 
-    def sendBoth(self, header: bytes, payload: Octets) -> int:
+    def sendBoth(self, header: bytes, payload: bytes) -> int:
         """Send a header and what follows, as L{send} does."""
         length = len(header) + len(payload)
         if not self._maySend():
