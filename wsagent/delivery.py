@@ -12,6 +12,7 @@ from .conversation import Inbox
 from .core.codes import Role
 from .core.connection import Connection
 from .core.extensions import Codec
+from .core.masking import Payload
 from .core.messages import Limits
 from .interfaces import Agent
 from .sending import SendBuffer
@@ -76,7 +77,12 @@ class Delivery(Connection):
         """The address of who is at the other end, as the request has it."""
         return self._agent.request.peer
 
-    def transmit(self, header: bytes, payload: bytes = b"", key: bytes = b"") -> None:
+    def transmit(
+        self,
+        header: bytes,
+        payload: Payload = b"",
+        key: bytes = b"",
+    ) -> None:
         """Have the buffer send it."""
         self._buffer.write(header, payload, key)
 

@@ -1,6 +1,6 @@
 cimport cython
 
-from .core.masking cimport Cork, joined
+from .core.masking cimport Cork, joined, octetsOf
 from .sockets.transport cimport LaneTransport
 
 
@@ -42,7 +42,7 @@ cdef class SendBuffer:
     @cython.locals(cork=Cork)
     cpdef uncork(self)
 
-    cpdef write(self, bytes header, bytes payload=*, bytes key=*)
+    cpdef write(self, bytes header, payload=*, bytes key=*)
     cpdef discard(self)
     cpdef notifyWhenEmpty(self, call)
     cpdef release(self)
@@ -53,7 +53,7 @@ cdef class SendBuffer:
     cdef _push(self, bytes data)
 
     @cython.locals(sent=Py_ssize_t)
-    cdef _sendLarge(self, bytes header, bytes payload)
+    cdef _sendLarge(self, bytes header, payload)
 
     cdef _queue(self, bytes data)
     cdef _queueRest(self, data, Py_ssize_t sent)

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface import classImplements
 
 from .core.connection import LARGE as _LARGE
-from .core.masking import Cork, joined
+from .core.masking import Cork, Payload, joined, octetsOf
 from .sockets.transport import LaneTransport
 
 _SLICE = 65_536
@@ -124,7 +124,12 @@ class SendBuffer:
         if cork is not None:
             _corks.giveBack(cork)
 
-    def write(self, header: bytes, payload: bytes = b"", key: bytes = b"") -> None:
+    def write(
+        self,
+        header: bytes,
+        payload: Payload = b"",
+        key: bytes = b"",
+    ) -> None:
         """
         Send a frame, as soon as may be.
 
@@ -214,12 +219,12 @@ class SendBuffer:
         if self._isFull:
             self._checkFilled()
 
-    def _sendLarge(self, header: bytes, payload: bytes) -> None:
+    def _sendLarge(self, header: bytes, payload: Payload) -> None:
         """Hand a frame over from where it is: what is copied is paid for."""
         lane = cast(LaneTransport, self._lane)
         sent = lane.sendBoth(header, payload)
         if sent < len(header) + len(payload):
-            self._queueRest(payload, max(0, sent - len(header)))
+            self._queueRest(octetsOf(payload), max(0, sent - len(header)))
             if sent < len(header):
                 self._queueRest(header, sent)
             self._owner.sendStarted()

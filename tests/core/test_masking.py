@@ -93,6 +93,62 @@ class MaskingTests(SynchronousTestCase):
                 self.assertRaises(TypeError, masking.encoded, value)
         self.assertRaises(ValueError, masking.encoded, "\ud800")
 
+    def test_textAt(self) -> None:
+        """A text is taken from a segment as octets are, and decoded."""
+        for text in ("", "x", "ä", "€uro", "\N{SNAKE}"):
+            for length in LENGTHS:
+                with row((text, length)):
+                    whole = "." * length + text
+                    payload = whole.encode()
+                    data = b"#" + KEY + masked(payload, KEY) + b"behind"
+                    stop = 5 + len(payload)
+                    self.assertEqual(masking.textAt(data, 5, stop, True), whole)
+                    data = b"#" + payload + b"behind"
+                    stop = 1 + len(payload)
+                    self.assertEqual(masking.textAt(data, 1, stop, False), whole)
+
+    def test_noText(self) -> None:
+        """What is not UTF-8 is no text, wherever the octet is."""
+        for length in LENGTHS:
+            for position in {0, length // 2, length}:
+                with row((length, position)):
+                    payload = b"." * position + b"\xff" + b"." * (length - position)
+                    data = KEY + masked(payload, KEY)
+                    self.assertRaises(
+                        UnicodeDecodeError, masking.textAt, data, 4, len(data), True
+                    )
+
+    def test_payloadOf(self) -> None:
+        """What stands for the octets of a text does so in a frame."""
+        for text in ("", "x", "." * 300, "ä", "." * 300 + "\N{SNAKE}"):
+            with row(text):
+                octets = text.encode()
+                payload = masking.payloadOf(text)
+                self.assertEqual(masking.octetsOf(payload), octets)
+                self.assertEqual(masking.joined(b"H", payload, b""), b"H" + octets)
+                self.assertEqual(
+                    masking.joined(b"H", payload, KEY),
+                    b"H" + KEY + masked(octets, KEY),
+                )
+        self.assertEqual(masking.octetsOf("ascii"), b"ascii")
+        self.assertRaises(TypeError, masking.payloadOf, b"x")
+        self.assertRaises(ValueError, masking.payloadOf, "\ud800")
+
+    def test_cork(self) -> None:
+        """Frames are put together one behind the other, and then forgotten."""
+        cork = masking.Cork()
+        self.assertEqual((len(cork), bytes(cork)), (0, b""))
+        for _ in range(2):
+            expected = b""
+            for length in LENGTHS:
+                payload = bytes(length)
+                expected += b"H" + payload + b"M" + KEY + masked(payload, KEY)
+                cork.add(b"H", payload, b"")
+                self.assertEqual(cork.add(b"M", payload, KEY), len(expected))
+            self.assertEqual(bytes(cork), expected)
+            cork.clear()
+            self.assertEqual((len(cork), bytes(cork)), (0, b""))
+
     def test_gathering(self) -> None:
         """Octets that come in pieces are put together, masked and not."""
         for size in (1, 3, 1000, 70_000):

@@ -22,7 +22,7 @@ cdef class Connection(MessageReader):
     cpdef pongReceived(self, bytes payload)
     cpdef closeReceived(self, int code, str reason)
     cpdef rest(self)
-    cpdef transmit(self, bytes header, bytes payload=*, bytes key=*)
+    cpdef transmit(self, bytes header, payload=*, bytes key=*)
     cpdef sendText(self, text, choice=*)
     cpdef sendBytes(self, data, choice=*)
 
@@ -37,7 +37,7 @@ cdef class Connection(MessageReader):
     cdef _finish(self, lastWord=*)
 
     @cython.locals(encoded=bytes, header=bytes)
-    cdef _sendMessage(self, int opcode, bytes payload, choice)
+    cdef _sendMessage(self, int opcode, payload, choice)
 
     cdef bint _mustHold(self)
     cdef _hold(self, bytes frame)
@@ -45,6 +45,6 @@ cdef class Connection(MessageReader):
     cdef _forgetHeld(self)
 
     @cython.locals(header=bytes)
-    cdef _send(self, int opcode, bytes payload, bint fin=*)
+    cdef _send(self, int opcode, payload, bint fin=*)
 
     cdef bytes _newKey(self)

@@ -218,7 +218,12 @@ class Connection(MessageReader):
 
     # Sending
 
-    def transmit(self, header: bytes, payload: bytes = b"", key: bytes = b"") -> None:
+    def transmit(
+        self,
+        header: bytes,
+        payload: masking.Payload = b"",
+        key: bytes = b"",
+    ) -> None:
         """
         Write a frame.
 
@@ -229,7 +234,7 @@ class Connection(MessageReader):
         if key or len(payload) < LARGE:
             write(masking.joined(header, payload, key))
         else:
-            write(header, payload)
+            write(header, masking.octetsOf(payload))
 
     def sendText(self, text: str, choice: bool | None = None) -> None:
         """
@@ -240,7 +245,10 @@ class Connection(MessageReader):
         @raise TypeError: C{text} is no C{str}.
         @raise ValueError: it has a surrogate, which is no UTF-8.
         """
-        self._sendMessage(codes.TEXT, masking.encoded(text), choice)
+        if self._codec is None:
+            self._sendMessage(codes.TEXT, masking.payloadOf(text), choice)
+        else:
+            self._sendMessage(codes.TEXT, masking.encoded(text), choice)
 
     def sendBytes(
         self,
@@ -362,7 +370,7 @@ class Connection(MessageReader):
         if wasOpen and lastWord is not None:
             self._send(codes.CLOSE, lastWord)
 
-    def _sendMessage(self, opcode: int, payload: bytes, choice: bool | None) -> None:
+    def _sendMessage(self, opcode: int, payload: Any, choice: bool | None) -> None:
         """Send a message in one frame, or keep it until it may go."""
         if not self.isOpen:
             return
@@ -392,7 +400,7 @@ class Connection(MessageReader):
         self._held.clear()
         self.heldAmount = 0
 
-    def _send(self, opcode: int, payload: bytes, fin: bool = True) -> None:
+    def _send(self, opcode: int, payload: masking.Payload, fin: bool = True) -> None:
         """Send a frame."""
         header = headerStart(opcode, len(payload), fin, self._isClient)
         self.transmit(header, payload, self._newKey())

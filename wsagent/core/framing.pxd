@@ -22,6 +22,17 @@ cdef class FrameReader:
     cpdef framesState(self)
     cpdef pause(self)
     cpdef resume(self)
+
+    @cython.locals(payload=bytes)
+    cpdef take(
+        self,
+        int first,
+        long long length,
+        bytes data,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+    )
+
     cpdef frameReceived(self, int opcode, bint fin, long long length, bytes payload)
     cpdef payloadReceived(self, bytes payload)
 
@@ -42,7 +53,6 @@ cdef class FrameReader:
         first=int,
         maskBit=int,
         isMasked=bint,
-        payload=bytes,
     )
     cdef Py_ssize_t _walk(self, bytes data) except -1
 

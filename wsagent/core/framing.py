@@ -113,6 +113,18 @@ class FrameReader:
         """Go on with the next L{feed}, which may be of nothing."""
         self._isPaused = False
 
+    def take(self, first: int, length: int, data: bytes, start: int, stop: int) -> None:
+        """
+        Take a frame out of a segment, or its beginning, and hand it over.
+
+        @param first: the header's first octet.
+        @param length: octets of the whole payload.
+        @param start: where in C{data} there is payload, still masked.
+        @param stop: where it ends, or the segment.
+        """
+        payload = masking.payloadAt(data, start, stop, self._isMasked)
+        self.frameReceived(first & 0x7F, first >= 0x80, length, payload)
+
     def frameReceived(
         self,
         opcode: int,
@@ -198,13 +210,12 @@ class FrameReader:
             if first & codes.CONTROL and end - start < length:
                 break
             stop = end if length > end - start else start + length
-            payload = masking.payloadAt(data, start, stop, isMasked)
             if isMasked and length > end - start:
                 self._key = _rotated(data[start - 4 : start], stop - start)
             # Believed only as far as it has come.
             self._remaining = length - (stop - start)
             offset = stop
-            self.frameReceived(first & 0x7F, first >= 0x80, length, payload)
+            self.take(first, length, data, start, stop)
         return offset
 
     def _continue(self, data: bytes) -> int:

@@ -50,3 +50,37 @@ wsagent_mask(unsigned char *target, const unsigned char *source, size_t length,
     for (; done < length; done++)
         target[done] = source[done] ^ octets[done & 3];
 }
+
+/* Whole words only. */
+WSAGENT_CLONES
+static uint64_t
+wsagent_highBits(const unsigned char *octets, size_t words)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word;
+        memcpy(&word, octets + 8 * i, 8);
+        bits |= word;
+    }
+    return bits & 0x8080808080808080u;
+}
+
+static inline int
+wsagent_isASCII(const unsigned char *octets, size_t length)
+{
+    size_t done = 0;
+    uint64_t word, bits = 0;
+
+    if (length > WSAGENT_SHORT) {
+        done = length & ~(size_t)7;
+        bits = wsagent_highBits(octets, done / 8);
+    }
+    for (; length - done >= 8; done += 8) {
+        memcpy(&word, octets + done, 8);
+        bits |= word;
+    }
+    for (; done < length; done++)
+        bits |= (uint64_t)octets[done] << 56;
+    return (bits & 0x8080808080808080u) == 0;
+}

@@ -3,8 +3,12 @@ cpdef bytes newKey()
 cpdef bytes payloadAt(
     bytes data, Py_ssize_t start, Py_ssize_t stop, bint isMasked
 )
-cpdef bytes joined(bytes header, bytes payload, bytes key)
+cpdef str textAt(bytes data, Py_ssize_t start, Py_ssize_t stop, bint isMasked)
+cpdef bytes joined(bytes header, payload, bytes key)
 cpdef bytes encoded(text)
+cpdef payloadOf(text)
+cpdef bytes octetsOf(payload)
+cdef const unsigned char *octetsAt(payload) except NULL
 
 
 cdef class Cork:
@@ -12,7 +16,7 @@ cdef class Cork:
     cdef Py_ssize_t _room
     cdef Py_ssize_t _length
 
-    cpdef Py_ssize_t add(self, bytes header, bytes payload, bytes key) except -1
+    cpdef Py_ssize_t add(self, bytes header, payload, bytes key) except -1
     cpdef clear(self)
 
 

@@ -13,6 +13,9 @@ import os
 _POOL_SIZE = 256
 """Keys that are drawn from the system at once: a call of it costs more than a key."""
 
+Payload = bytes | str
+"""Octets, or ASCII, which stands for them."""
+
 _pool: list[bytes] = []
 _number = int.from_bytes
 
@@ -54,7 +57,16 @@ def payloadAt(data: bytes, start: int, stop: int, isMasked: bool) -> bytes:
     return masked.to_bytes(length, "little")
 
 
-def joined(header: bytes, payload: bytes, key: bytes) -> bytes:
+def textAt(data: bytes, start: int, stop: int, isMasked: bool) -> str:
+    """
+    Take a payload out of a segment as L{payloadAt} does, and decode it.
+
+    @raise UnicodeDecodeError: it is not UTF-8.
+    """
+    return payloadAt(data, start, stop, isMasked).decode("utf-8")
+
+
+def joined(header: bytes, payload: Payload, key: bytes) -> bytes:
     """
     Put a frame together, in one go.
 
@@ -62,6 +74,7 @@ def joined(header: bytes, payload: bytes, key: bytes) -> bytes:
     @param key: what to mask the payload with, or empty.
     @return: the header itself if nothing follows it.
     """
+    payload = octetsOf(payload)
     if key:
         return header + key + applyMask(payload, key)
     return header + payload if payload else header
@@ -77,6 +90,20 @@ def encoded(text: str) -> bytes:
     if not isinstance(text, str):
         raise TypeError(f"text is {type(text).__name__}, needed str")
     return text.encode("utf-8")
+
+
+def payloadOf(text: str) -> Payload:
+    """
+    Give what a text message has as payload; check what L{encoded} does.
+
+    Compiled, ASCII is its own UTF-8: the text itself is given.
+    """
+    return encoded(text)
+
+
+def octetsOf(payload: Payload) -> bytes:
+    """Give the octets of a payload."""
+    return payload.encode("ascii") if isinstance(payload, str) else payload
 
 
 class Gathering:
@@ -104,7 +131,7 @@ class Gathering:
 class Cork(bytearray):
     """Frames that leave together."""
 
-    def add(self, header: bytes, payload: bytes, key: bytes) -> int:
+    def add(self, header: bytes, payload: Payload, key: bytes) -> int:
         """
         Take a frame in.
 

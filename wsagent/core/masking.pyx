@@ -7,11 +7,16 @@ Compiled, this is in the place of masking.py, which explains it.
 import os
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from cpython.bytes cimport PyBytes_FromStringAndSize, _PyBytes_Resize
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_CheckExact,
+    PyBytes_FromStringAndSize,
+    _PyBytes_Resize,
+)
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from cpython.unicode cimport PyUnicode_AsUTF8String
+from cpython.unicode cimport PyUnicode_AsASCIIString, PyUnicode_AsUTF8String
 
 from libc.string cimport memcpy
 
@@ -22,11 +27,20 @@ cdef extern from "masking.h" nogil:
         size_t length,
         const unsigned char *key,
     )
+    bint wsagent_isASCII(const unsigned char *octets, size_t length)
+
+cdef extern from "Python.h":
+    str PyUnicode_New(Py_ssize_t length, Py_UCS4 most)
+    bint PyUnicode_IS_ASCII(object text)
+    void *PyUnicode_DATA(object text)
+    str PyUnicode_DecodeUTF8(const char *octets, Py_ssize_t length, const char *errors)
 
 _POOL_SIZE = 256
 
 cdef enum:
     _STEP = 131_072
+
+Payload = bytes | str
 
 _pool = []
 
@@ -60,26 +74,57 @@ cpdef bytes payloadAt(bytes data, Py_ssize_t start, Py_ssize_t stop, bint isMask
     return _masked(payload, stop - start, payload - 4)
 
 
-cdef inline Py_ssize_t _frameLength(bytes header, bytes payload, bytes key) except -1:
+cpdef str textAt(bytes data, Py_ssize_t start, Py_ssize_t stop, bint isMasked):
+    """Take a payload out of a segment, and decode it."""
+    cdef const unsigned char *octets = data
+    if not (4 if isMasked else 0) <= start <= stop <= len(data):
+        raise IndexError(f"{start}:{stop} of {len(data)} octets")
+    cdef Py_ssize_t length = stop - start
+    if length == 0:
+        return ""
+    # Most text is ASCII: it is unmasked to where it stays.
+    text = PyUnicode_New(length, 127)
+    cdef unsigned char *target = <unsigned char *>PyUnicode_DATA(text)
+    if isMasked:
+        wsagent_mask(target, octets + start, length, octets + start - 4)
+    else:
+        memcpy(target, octets + start, length)
+    if wsagent_isASCII(target, length):
+        return text
+    return PyUnicode_DecodeUTF8(<char *>target, length, NULL)
+
+
+cdef const unsigned char *octetsAt(payload) except NULL:
+    """Find the octets of a payload."""
+    if PyBytes_CheckExact(payload):
+        return <const unsigned char *>PyBytes_AS_STRING(payload)
+    if isinstance(payload, str) and PyUnicode_IS_ASCII(payload):
+        return <const unsigned char *>PyUnicode_DATA(payload)
+    raise TypeError(f"payload is {type(payload).__name__}, needed bytes or ASCII")
+
+
+cdef inline Py_ssize_t _frameLength(bytes header, payload, bytes key) except -1:
     """Say how long a frame is."""
     if len(key) not in (0, 4):
         raise ValueError(f"{len(key)} octets of masking key, needed 4")
     return len(header) + len(key) + len(payload)
 
 
-cdef inline void _join(unsigned char *octets, bytes header, bytes payload, bytes key):
+cdef inline int _join(unsigned char *octets, bytes header, payload, bytes key) except -1:
     """Put a frame together where there is room for it."""
+    cdef const unsigned char *source = octetsAt(payload)
     cdef Py_ssize_t start = len(header)
     cdef Py_ssize_t length = len(payload)
     memcpy(octets, <const unsigned char *>header, start)
     if len(key):
         memcpy(octets + start, <const unsigned char *>key, 4)
-        wsagent_mask(octets + start + 4, payload, length, key)
+        wsagent_mask(octets + start + 4, source, length, key)
     else:
-        memcpy(octets + start, <const unsigned char *>payload, length)
+        memcpy(octets + start, source, length)
+    return 0
 
 
-cpdef bytes joined(bytes header, bytes payload, bytes key):
+cpdef bytes joined(bytes header, payload, bytes key):
     """Put a frame together, in one go."""
     if len(payload) == 0 and len(key) == 0:
         return header
@@ -103,7 +148,7 @@ cdef class Cork:
         """Show the octets; whoever looks does not keep them."""
         PyBuffer_FillInfo(view, self, self._octets, self._length, 1, flags)
 
-    cpdef Py_ssize_t add(self, bytes header, bytes payload, bytes key) except -1:
+    cpdef Py_ssize_t add(self, bytes header, payload, bytes key) except -1:
         """Take a frame in."""
         cdef Py_ssize_t needed = self._length + _frameLength(header, payload, key)
         cdef void *grown
@@ -127,6 +172,20 @@ cpdef bytes encoded(text):
     if not isinstance(text, str):
         raise TypeError(f"text is {type(text).__name__}, needed str")
     return PyUnicode_AsUTF8String(text)
+
+
+cpdef payloadOf(text):
+    """Give what a text message has as payload."""
+    if isinstance(text, str) and PyUnicode_IS_ASCII(text):
+        return text
+    return encoded(text)
+
+
+cpdef bytes octetsOf(payload):
+    """Give the octets of a payload."""
+    if isinstance(payload, str):
+        return PyUnicode_AsASCIIString(payload)
+    return payload
 
 
 cdef class Gathering:

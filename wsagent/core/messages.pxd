@@ -5,6 +5,7 @@ from .framing cimport FrameReader
 
 
 cdef int _NO_MESSAGE
+cdef int _TEXT_MESSAGE
 cdef Py_ssize_t _LARGE
 
 
@@ -32,6 +33,16 @@ cdef class MessageReader(FrameReader):
     cpdef bytesReceived(self, bytes data)
     cpdef pieceReceived(self, piece, bint isLast)
     cpdef controlReceived(self, int opcode, bytes payload)
+
+    @cython.locals(text=str)
+    cpdef take(
+        self,
+        int first,
+        long long length,
+        bytes data,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+    )
 
     # The sum of two numbers below 2**63.
     @cython.locals(

@@ -17,6 +17,8 @@ from .framing import FrameReader, ReaderState
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 _UNLIMITED = (1 << 63) - 1
 _NO_MESSAGE = 0
+_TEXT_MESSAGE = 0x80 | codes.TEXT
+"""The first octet of a frame that is a whole text message."""
 _LARGE = 65_536
 """Octets, or characters, from which pieces are not joined before the end."""
 
@@ -173,6 +175,25 @@ class MessageReader(FrameReader):
         """Hand a control frame over."""
         self._receiver.controlReceived(opcode, payload)
 
+    def take(self, first: int, length: int, data: bytes, start: int, stop: int) -> None:
+        """Take a frame; most are a text message, in one segment."""
+        if (
+            first != _TEXT_MESSAGE
+            or stop - start != length
+            or length > self._octetLimit
+            or self._opcode != _NO_MESSAGE
+            or self._isStreaming
+        ):
+            FrameReader.take(self, first, length, data, start, stop)
+            return
+        try:
+            text = masking.textAt(data, start, stop, self._isMasked)
+        except UnicodeDecodeError as error:
+            raise InvalidPayload(f"not UTF-8: {error.reason}") from None
+        self.messagesReceived += 1
+        if not self._isDropping:
+            self.textReceived(text)
+
     def frameReceived(
         self,
         opcode: int,
@@ -203,7 +224,6 @@ class MessageReader(FrameReader):
             )
         isWhole = fin and len(payload) == length and not self._declared
         if isWhole and not self._isStreaming and not self._isEncoded:
-            # Most messages: one frame, in one segment.
             self._messageReceived(payload)
             return
         self._declared = declared

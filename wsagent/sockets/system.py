@@ -10,6 +10,8 @@ import os
 import select
 from errno import ENOBUFS
 
+from wsagent.core.masking import Payload, octetsOf
+
 IN = getattr(select, "EPOLLIN", 1)
 OUT = getattr(select, "EPOLLOUT", 4)
 GONE = getattr(select, "EPOLLERR", 8) | getattr(select, "EPOLLHUP", 16)
@@ -77,7 +79,7 @@ def send(descriptor: int, data: bytes | bytearray | memoryview) -> int:
         return _noneSent(error)
 
 
-def sendBoth(descriptor: int, header: bytes, payload: bytes | memoryview) -> int:
+def sendBoth(descriptor: int, header: bytes, payload: Payload) -> int:
     """
     Send a header and what follows, as much as there is room for.
 
@@ -85,7 +87,7 @@ def sendBoth(descriptor: int, header: bytes, payload: bytes | memoryview) -> int
     @raise OSError: the connection is lost.
     """
     try:
-        return os.writev(descriptor, (header, payload))
+        return os.writev(descriptor, (header, octetsOf(payload)))
     except OSError as error:
         return _noneSent(error)
 

@@ -18,6 +18,8 @@ from cpython.bytes cimport (
 from cpython.exc cimport PyErr_SetFromErrno
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
+from wsagent.core.masking cimport octetsAt
+
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
 from libc.string cimport memset
 
@@ -157,17 +159,13 @@ cpdef Py_ssize_t send(int descriptor, data) except -1:
 
 cpdef Py_ssize_t sendBoth(int descriptor, bytes header, payload) except -1:
     """Send a header and what follows, as much as there is room for."""
-    cdef Py_buffer view
     cdef iovec parts[2]
     cdef msghdr message
     memset(&message, 0, sizeof(message))
-    PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
     parts[0].iov_base = <void *>PyBytes_AS_STRING(header)
     parts[0].iov_len = PyBytes_GET_SIZE(header)
-    parts[1].iov_base = view.buf
-    parts[1].iov_len = view.len
+    parts[1].iov_base = <void *>octetsAt(payload)
+    parts[1].iov_len = len(payload)
     message.msg_iov = parts
     message.msg_iovlen = 2
-    cdef Py_ssize_t length = sendmsg(descriptor, &message, MSG_NOSIGNAL)
-    PyBuffer_Release(&view)
-    return _sent(length)
+    return _sent(sendmsg(descriptor, &message, MSG_NOSIGNAL))

@@ -26,6 +26,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
+from wsagent.core.masking import Payload
+
 from . import system
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ class LaneTransport:
             self._awaitRoom()
         return sent
 
-    def sendBoth(self, header: bytes, payload: bytes) -> int:
+    def sendBoth(self, header: bytes, payload: Payload) -> int:
         """Send a header and what follows, as L{send} does."""
         length = len(header) + len(payload)
         if not self._maySend():
