@@ -23,7 +23,7 @@ def main() -> None:
     name, which = sys.argv.pop(1), sys.argv.pop(1)
     chosen = [COMPILED] if which == "compiled" else builds()
     # Left for good: modules are imported when they are needed.
-    atheris.instrument_imports(include=[PURE, "wsagent"]).__enter__()
+    atheris.instrument_imports(include=[PURE, "wsagent", "jwt"]).__enter__()
     check = targets.load(name).check
     # All that is going to be imported is known to the engine when it starts.
     for path in seeds(name):
