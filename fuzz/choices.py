@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-Any = TypeVar("Any")
+Option = TypeVar("Option")
 
 
 class Choices:
@@ -26,7 +26,7 @@ class Choices:
         self._position += 1
         return octet[0] if octet else 0
 
-    def one(self, options: Sequence[Any]) -> Any:
+    def one(self, options: Sequence[Option]) -> Option:
         """Choose one of some options."""
         return options[self.number() % len(options)]
 
