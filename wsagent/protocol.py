@@ -64,10 +64,7 @@ class WebSocketProtocol(Speaker):
     @ivar url: a client's: where it is connected to, without credentials.
     """
 
-    factory: Any
-    request: Request
     response: Response
-    subprotocol: str | None
     url: str
     avatar: Any = None
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from .core.handshake import Request
 from .wire import Wire
 
 
 class Speaker:
     """
-    What of L{WebSocketProtocol<wsagent.protocol.WebSocketProtocol>} is called for
-    each message: that class is never compiled, this is.
+    What of L{WebSocketProtocol<wsagent.protocol.WebSocketProtocol>} each message,
+    or each idle connection, costs: that class is never compiled, this is.
     """
 
+    factory: Any
+    request: Request
+    subprotocol: str | None
     _wire: Wire
 
     def sendTextMessage(self, text: str, compress: bool | None = None) -> None:

@@ -68,12 +68,13 @@ class LaneTransport:
         connector: IConnector | None = None,
     ) -> None:
         """
-        @param connected: does not block, and is nobody else's.
+        @param connected: does not block, and is nobody else's; it is detached.
         @param protocol: an L{IHalfCloseableProtocol} too.
         @param connector: who is told after the protocol that the socket is gone.
         """
         self._lane = lane
-        self._socket: socket.socket | None = connected
+        # An object of 100 octets, made again when somebody asks for it.
+        self._socket: socket.socket | None = None
         self._descriptor = connected.fileno()
         self._protocol = protocol
         self._peer: Any = peer
@@ -95,6 +96,7 @@ class LaneTransport:
         self.disconnecting = False
         self.disconnected = False
         lane.add(self._descriptor, self, self._events)
+        connected.detach()
 
     # Beyond what Twisted's have
 
@@ -299,12 +301,12 @@ class LaneTransport:
         """Close the socket, and say so."""
         if self.disconnected:
             return
+        connected, self._socket = self._connected(), None
         self.connected = False
         self.disconnected = True
         self._isReading = False
         self._unsent = None
         self._lane.remove(self._descriptor, self._events)
-        connected, self._socket = self._connected(), None
         with suppress(OSError):
             if reason.check(ConnectionAborted):
                 # To close sends RST then.
@@ -421,8 +423,10 @@ class LaneTransport:
 
     def _connected(self) -> socket.socket:
         """Give the socket; there is none after the loss."""
-        if self._socket is None:
+        if self.disconnected:
             raise ConnectionLost
+        if self._socket is None:
+            self._socket = socket.socket(fileno=self._descriptor)
         return self._socket
 
     def _isUNIX(self) -> bool:
