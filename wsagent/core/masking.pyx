@@ -204,7 +204,10 @@ cdef class Gathering:
         if not 0 <= length <= len(data) or len(key) not in (0, 4):
             raise ValueError(f"{length} of {len(data)} octets, {len(key)} of key")
         if needed > len(self._octets):
-            if most > needed:
+            # To grow is to copy: when half has come, the rest is believed.
+            if 2 * needed >= most > needed:
+                roomy = most
+            elif most > needed:
                 roomy = min(roomy, most)
             elif self._length == 0:
                 roomy = needed
