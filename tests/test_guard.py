@@ -594,9 +594,11 @@ class SchemesTests(GuardCase):
         """A cookie does not go together with pages of everybody."""
         for schemes, origins, isAllowed in (
             ([Cookie("a")], ("https://a", "*"), False),
+            ([Cookie("a")], ("https://a", "null"), False),
             ([Cookie("a")], ("https://a",), True),
             ([Cookie("a")], None, True),
             ([Bearer()], ("*",), True),
+            ([Bearer()], ("null",), True),
         ):
             if isAllowed:
                 self.factory(Tokens(), schemes=schemes, origins=origins)
@@ -605,7 +607,7 @@ class SchemesTests(GuardCase):
                 self.factory(Tokens(), schemes=schemes, origins=origins)
             self.assertEqual(
                 str(caught.exception),
-                "origins: '*', allowed with cookies: those you trust",
+                f"origins: {origins[-1]!r}, allowed with cookies: those you trust",
             )
 
 

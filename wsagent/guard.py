@@ -139,9 +139,12 @@ class Guard:
 
         @raise ValueError: any page could act for any visitor.
         """
-        isOpen = settings.origins is not None and "*" in settings.origins
-        if isOpen and any(scheme.isSentByBrowsers for scheme in self._schemes):
-            raise ValueError("origins: '*', allowed with cookies: those you trust")
+        # Whoever has a page can have a sandboxed one in it, which says null.
+        anybodys = [each for each in settings.origins or () if each in ("*", "null")]
+        if anybodys and any(scheme.isSentByBrowsers for scheme in self._schemes):
+            raise ValueError(
+                f"origins: {anybodys[0]!r}, allowed with cookies: those you trust"
+            )
 
     def login(self, request: Request) -> Deferred[Login]:
         """
