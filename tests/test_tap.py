@@ -319,6 +319,14 @@ class ServiceTests(SynchronousTestCase):
             service = makeService(parsed("--port=0"))
             self.assertEqual(service._reloadSignal, expected)
 
+    def test_reloadSignalOfDaemon(self):
+        """A daemon that is started in a terminal reloads: it leaves that."""
+        self.patch(os, "isatty", lambda _descriptor: True)
+        for isStaying, expected in ((False, signal.SIGHUP), (True, None)):
+            options = parsed("--port=0")
+            options.parent = {"nodaemon": isStaying}
+            self.assertEqual(makeService(options)._reloadSignal, expected)
+
     def test_plugin(self):
         """C{twistd} finds the plugin, which makes the service."""
         maker = wsagent_plugin.wsagent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from twisted.application.service import IService
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -156,7 +156,10 @@ class Options(AuthOptions, SettingOptions):
 def makeService(options: Options) -> IService:
     """Make the service that was described."""
     # A terminal that is closed sends the same signal, and means it otherwise.
-    isReloading = hasattr(signal, "SIGHUP") and not os.isatty(0)
+    # A daemon still has the terminal of who starts it, and leaves that.
+    told: Mapping[str, object] = options.parent or {}
+    isStaying = told.get("nodaemon", True) and os.isatty(0)
+    isReloading = hasattr(signal, "SIGHUP") and not isStaying
     reloadSignal = signal.SIGHUP if isReloading else None
     return WebSocketService(options.makeFactory(), options.endpoints, reloadSignal)
 
