@@ -48,6 +48,16 @@ class WheelTests(SynchronousTestCase):
             (call,) = self.clock.getDelayedCalls()
             self.assertEqual(call.getTime(), wait)
 
+    def test_held(self):
+        """While time is held, now is when it was; who asks the clock is not held."""
+        self.clock.advance(2)
+        self.assertEqual(self.wheel.now(), 2)
+        self.assertEqual(self.wheel.hold(), 2)
+        self.clock.advance(1)
+        self.assertEqual((self.wheel.now(), self.wheel.seconds()), (2, 3))
+        self.wheel.letGo()
+        self.assertEqual(self.wheel.now(), 3)
+
     def test_past(self):
         """What is due already is called at once."""
         self.start("a", -1)

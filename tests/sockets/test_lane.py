@@ -386,6 +386,18 @@ class FairnessTests(LaneCase):
         # More than 2 ms; the clock is looked at after each 16.
         self.assertEqual(len(done), 16)
 
+    def test_turnGoesOn(self):
+        """While many are ready, so many may be again, a turn takes them on."""
+
+        def ask(protocol):
+            if len(protocol.received) < 5:
+                peers[protocol].send(b"x")
+
+        protocols = self.ready(20, ask)
+        peers = dict(zip(protocols, self.peers, strict=True))
+        self.turn()
+        self.assertEqual({len(each.received) for each in protocols}, {5})
+
     def test_nobodyStarves(self):
         """Those that were not served in a turn are in the next."""
         served = []
