@@ -83,9 +83,11 @@ class AuthOptionsTests(AuthCase):
     def test_cookie(self):
         """C{--auth-cookie} names a cookie that does as well."""
         factory = self.parsed(
-            f"--auth=token:{self.tokens}", "--auth-cookie=s"
+            f"--auth=token:{self.tokens}", "--auth-cookie=s", "--auth-cookie=t"
         ).makeFactory()
-        self.assertEqual(self.connect(factory, ("Cookie", f"s={self.token}")), "carol")
+        for name in ("s", "t"):
+            cookie = ("Cookie", f"{name}={self.token}")
+            self.assertEqual(self.connect(factory, cookie), "carol")
 
     def test_several(self):
         """Each C{--auth} is enough."""
@@ -161,7 +163,10 @@ class AuthOptionsTests(AuthCase):
             ),
             (
                 ["--auth-cookie=s", "--origin=*", f"--auth=token:{self.tokens}"],
-                "--auth-cookie: origins: '*', allowed with cookies: those you trust",
+                (
+                    "--origin: origins: '*', allowed with what browsers send by "
+                    "themselves: those you trust"
+                ),
             ),
             (["--help-auth-type=nonsense"], "Invalid auth type: nonsense"),
         ):

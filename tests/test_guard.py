@@ -591,23 +591,27 @@ class SchemesTests(GuardCase):
             self.assertEqual(str(caught.exception), said)
 
     def test_everybodysPages(self):
-        """A cookie does not go together with pages of everybody."""
+        """What browsers send by themselves does not go with pages of everybody."""
+        checkers = (Tokens(), InMemoryUsernamePasswordDatabaseDontUse(alice=b"x"))
         for schemes, origins, isAllowed in (
             ([Cookie("a")], ("https://a", "*"), False),
             ([Cookie("a")], ("https://a", "null"), False),
             ([Cookie("a")], ("https://a",), True),
             ([Cookie("a")], None, True),
+            ([Basic()], ("*",), False),
+            ([Digest()], ("null",), False),
             ([Bearer()], ("*",), True),
             ([Bearer()], ("null",), True),
         ):
             if isAllowed:
-                self.factory(Tokens(), schemes=schemes, origins=origins)
+                self.factory(*checkers, schemes=schemes, origins=origins)
                 continue
             with self.assertRaises(ValueError) as caught:
-                self.factory(Tokens(), schemes=schemes, origins=origins)
+                self.factory(*checkers, schemes=schemes, origins=origins)
             self.assertEqual(
                 str(caught.exception),
-                f"origins: {origins[-1]!r}, allowed with cookies: those you trust",
+                f"origins: {origins[-1]!r}, allowed with what browsers send by "
+                "themselves: those you trust",
             )
 
 

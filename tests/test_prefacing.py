@@ -55,6 +55,17 @@ class PrefacingTests(SynchronousTestCase):
         wire.dataReceived(HEADER + upgradeRequest())
         self.assertIsNotNone(wire.agent)
 
+    def test_secureUNIX(self):
+        """A client that has TLS, and no address of TCP, has TLS."""
+        wire = self.connect()
+        addresses = bytes(216)
+        tls = b"\x20\0\x05\x01\0\0\0\0"
+        start = b"\r\n\r\n\0\r\nQUIT\n\x21\x31"
+        length = (len(addresses) + len(tls)).to_bytes(2, "big")
+        wire.dataReceived(start + length + addresses + tls + upgradeRequest())
+        self.assertTrue(wire.agent.request.isSecure)
+        self.assertEqual(wire.agent.request.peer, wire.transport.getPeer())
+
     def test_tls(self):
         """What follows the header is TLS, if there is to be any."""
         for rest in (b"", b"hello"):

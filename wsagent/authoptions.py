@@ -47,7 +47,7 @@ class AuthOptions(AuthOptionMixin):
         IToken,
         IAnonymous,
     )
-    _cookie: Cookie | None = None
+    _cookies: tuple[Cookie, ...] = ()
 
     @inOneLine
     def opt_auth(self, description: str) -> None:
@@ -73,11 +73,11 @@ class AuthOptions(AuthOptionMixin):
     @inOneLine
     def opt_auth_cookie(self, name: str) -> None:
         """
-        Cookie in which a token may come as well, with --auth token: or jwt:
-        [default: none].
+        Cookie in which a token may come as well, with --auth token: or jwt:; may be
+        repeated [default: none].
         """
         try:
-            self._cookie = Cookie(name)
+            self._cookies = (*self._cookies, Cookie(name))
         except ValueError:
             raise usage.UsageError(
                 f"--auth-cookie {name}: allowed: an HTTP token",
@@ -98,11 +98,11 @@ class AuthOptions(AuthOptionMixin):
         """
         Make the guard that was described, if one was.
 
-        @raise UsageError: a cookie, and no tokens, or everybody's pages.
+        @raise UsageError: cookies, and no tokens; or everybody's pages.
         """
         # Which are those of a dict, in usage.Options.
         told: dict[type[Interface], list[Any]] = self.get("credInterfaces", {})  # type: ignore[attr-defined]
-        if self._cookie is not None and IToken not in told:
+        if self._cookies and IToken not in told:
             raise usage.UsageError("--auth-cookie: allowed: with --auth token: or jwt:")
         if not told:
             return None
@@ -113,14 +113,11 @@ class AuthOptions(AuthOptionMixin):
             if interface is proofs and len(checkers) < len(told[passwords]):
                 continue
             portal.registerChecker(FirstOf(interface, checkers))
-        schemes = schemesOf(portal)
-        if self._cookie is not None:
-            schemes = (*schemes, self._cookie)
-        guard = Guard(portal, schemes)
+        guard = Guard(portal, (*schemesOf(portal), *self._cookies))
         try:
             guard.checkSettings(settings)
         except ValueError as error:
-            raise usage.UsageError(f"--auth-cookie: {error}") from None
+            raise usage.UsageError(f"--origin: {error}") from None
         return guard
 
 

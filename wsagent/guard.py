@@ -143,7 +143,8 @@ class Guard:
         anybodys = [each for each in settings.origins or () if each in ("*", "null")]
         if anybodys and any(scheme.isSentByBrowsers for scheme in self._schemes):
             raise ValueError(
-                f"origins: {anybodys[0]!r}, allowed with cookies: those you trust"
+                f"origins: {anybodys[0]!r}, "
+                "allowed with what browsers send by themselves: those you trust"
             )
 
     def login(self, request: Request) -> Deferred[Login]:

@@ -2,9 +2,9 @@
 How credentials come with a request, and how they are asked for.
 
 A scheme finds its kind of credentials in a request.  Of a page in a browser
-come those of C{Authorization} only if they are in the URL or known from the
-page itself, a cookie of this host always, and whatever the page's script
-offers as a subprotocol: scripts can set nothing else.
+come a cookie of this host and a password that the browser was told for it,
+whatever page it is, and what the page's script offers as a subprotocol:
+scripts can set nothing else.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Scheme(Protocol):
 class _Field:
     """Credentials that come in C{Authorization}."""
 
-    isSentByBrowsers = False
+    # A password that was asked for is known, and goes with each request.
+    isSentByBrowsers = True
     _NAME: bytes
 
     def __init__(self, realm: str = REALM) -> None:
@@ -185,6 +186,7 @@ class Bearer(_Field):
     """
 
     interface = IToken
+    isSentByBrowsers = False
     _NAME = b"bearer"
 
     def read(self, request: Request) -> Token | None:

@@ -140,11 +140,12 @@ def addToken(path: str | Path, name: str, expires: datetime | None = None) -> st
         isRight = False
     if not isRight or name.startswith("#"):
         raise ValueError(f"name {name!r}, allowed: printable, without a colon")
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:  # noqa: PTH123 - nobody else's to read
+    # Nobody else's to read; who adds one at the same time does so behind ours.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with open(descriptor, "r+b") as file:  # noqa: PTH123 - it is open
         before = file.read()
-        isWhole = not before or before.endswith(b"\n")
-        file.write(b"" if isWhole else b"\n")
-        file.write(line.encode() + b"\n")
+        start = b"" if not before or before.endswith(b"\n") else b"\n"
+        file.write(start + line.encode() + b"\n")
     return token
 
 
