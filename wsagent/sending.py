@@ -210,9 +210,6 @@ class SendBuffer:
         """Hand octets over, or as many as the transport takes; queue the rest."""
         if not self._isFull and not self._waitingAmount and len(data) <= _SLICE:
             self._handOver(data)
-            if not self._isFull:
-                # Nothing waits.
-                return
         else:
             self._queue(data)
             self._pump()
