@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import h11
@@ -13,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from wsagent.core import handshake
 from wsagent.core.errors import HandshakeError
-from wsagent.core.handshake import Request, Response
+from wsagent.core.handshake import Arrival, Request, Response
 from wsagent.core.heads import Headers, HeadReader, requestLine, statusLine
+from wsagent.core.paths import PathPattern
 
 from .notation import allCuts, effort, row
 from .strategies import REQUEST_HEADS, RESPONSE_HEADS, mutated
@@ -137,6 +139,25 @@ class RequestTests(SynchronousTestCase):
         found = ask(request())
         self.assertIsNone(found.origin)
         self.assertEqual(found.offeredSubprotocols, ())
+
+    def test_arrival(self) -> None:
+        """How a request came is told beside what it says."""
+        plain = ask(RFC_REQUEST)
+        self.assertFalse(plain.isSecure)
+        self.assertIsNone(plain.clientCertificate)
+        certificate = object()
+        arrival = Arrival(True, "example.com", certificate)
+        found = replace(plain, arrival=arrival)
+        self.assertTrue(found.isSecure)
+        self.assertEqual(found.host, "example.com")
+        self.assertIs(found.clientCertificate, certificate)
+
+    def test_parts(self) -> None:
+        """The parts of the path are those that its route names."""
+        found = ask(RFC_REQUEST)
+        self.assertEqual(found.parts, {})
+        found = replace(found, pattern=PathPattern("/{room}"))
+        self.assertEqual(found.parts, {"room": "chat"})
 
     def test_cuts(self) -> None:
         """A request is the same however it is cut, with the frames behind it."""

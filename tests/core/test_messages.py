@@ -96,7 +96,9 @@ class Reading:
         """Take a frame, in pieces."""
         first, *others = pieces or (b"",)
         length = sum(map(len, pieces))
-        self.reader.frameReceived(opcode, fin, length, first)
+        octet = opcode | 0x80 if fin else opcode
+        key = bytes(4)
+        self.reader.take(octet, length, key + first, 4, 4 + len(first))
         for piece in filter(None, others):
             self.reader.sliceReceived(piece + b"behind", len(piece), b"")
 
