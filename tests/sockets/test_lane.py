@@ -386,6 +386,22 @@ class FairnessTests(LaneCase):
         # More than 2 ms; the clock is looked at after each 16.
         self.assertEqual(len(done), 16)
 
+    def test_turnOfFewEnds(self):
+        """A turn ends in time also if there are always a few, and only those."""
+        done = []
+
+        def ask(protocol):
+            done.append(protocol)
+            self.reactor.advance(0.0002)
+            if len(done) < 1000:
+                peers[protocol].send(b"x")
+
+        protocols = self.ready(8, ask)
+        peers = dict(zip(protocols, self.peers, strict=True))
+        self.turn()
+        # More than 2 ms; the clock is looked at after each batch.
+        self.assertEqual(len(done), 16)
+
     def test_turnGoesOn(self):
         """While many are ready, so many may be again, a turn takes them on."""
 

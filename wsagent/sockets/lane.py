@@ -110,10 +110,13 @@ class Lane:
     def doRead(self) -> None:
         """Let those sockets that are ready go on, for a while."""
         until = self._wheel.hold() + _TURN
-        # While there are many, the reactor would ask again at once.
-        while self._count and self._serve(until) >= _MANY:
-            pass
-        self._wheel.letGo()
+        try:
+            # While there are many, the reactor would ask again at once.
+            while self._serve(until) >= _MANY and self._count:
+                if self._wheel.hold() > until:
+                    break
+        finally:
+            self._wheel.letGo()
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear that the reactor is done with us: so are all."""
