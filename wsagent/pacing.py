@@ -94,11 +94,10 @@ class PacedDelivery(Delivery):
         bucket = self._octets
         if bucket is None or bucket.take(len(data)):
             Delivery.feed(self, data)
-        elif not self._isStrict:
+            return
+        if not self._isStrict:
             Delivery.feed(self, data)
-            self._tooFast(bucket, "octets")
-        else:
-            self._tooFast(bucket, "octets")
+        self._tooFast(bucket, "octets")
 
     def textReceived(self, text: str) -> None:
         """Count a message, and hand it over."""

@@ -61,11 +61,10 @@ class PrefacedOpening:
             return
         self._reader = None
         preface, rest = whole
-        peer = self._wire.transport.getPeer()
         if preface.node is not None:
-            peer = tcpAddress(*preface.node)
-        if preface.node is not None or preface.isSecure:
-            self._opening.forwards(peer, preface.isSecure)
+            self._opening.forwards(tcpAddress(*preface.node), preface.isSecure)
+        elif preface.isSecure:
+            self._opening.forwards(self._wire.transport.getPeer(), True)
         receive = self.dataReceived
         if self._tls is not None:
             transport: Any = self._wire.transport

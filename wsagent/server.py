@@ -124,10 +124,17 @@ class WebSocketServerFactory(protocol.ServerFactory):
         return self._reactor
 
     @property
+    def wheel(self) -> Wheel:
+        """What all timers of ours run on."""
+        if self._wheel is None:
+            self._wheel = wheelOf(self.reactor)
+        return self._wheel
+
+    @property
     def admission(self) -> Admission[Wire]:
         """What counts the connections."""
         if self._admission is None:
-            self._admission = Admission(self.settings, self._makeWheel(), self._wires)
+            self._admission = Admission(self.settings, self.wheel, self._wires)
         return self._admission
 
     def buildProtocol(self, addr: IAddress | None) -> Wire | None:
@@ -152,7 +159,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             return None
         return Wire(
             self.settings,
-            self._wheel or self._makeWheel(),
+            self.wheel,
             Role.SERVER,
             opening,
             self._lost,
@@ -170,7 +177,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
     def watch(self, login: Login, wire: Wire) -> None:
         """Have a login last no longer than a connection, or its credentials."""
         assert self.guard is not None
-        self.guard.watch(login, wire, self._wheel or self._makeWheel())
+        self.guard.watch(login, wire, self.wheel)
 
     def nextAddress(self) -> int:
         """Number the agents of this process."""
@@ -197,11 +204,6 @@ class WebSocketServerFactory(protocol.ServerFactory):
         drain = Drain(self.reactor, wires, code, self.settings.drainTimeout)
         self._drains.append(drain)
         return drain.finished
-
-    def _makeWheel(self) -> Wheel:
-        """Have all timers of ours on one wheel."""
-        self._wheel = wheelOf(self.reactor)
-        return self._wheel
 
     def _wireLost(self, wire: Wire) -> None:
         """Forget a connection."""

@@ -21,7 +21,6 @@ from .accepting import makePatient
 from .addresses import describePeer
 from .build import describeBuild
 from .server import WebSocketServerFactory
-from .timing import wheelOf
 
 _log = Logger()
 
@@ -125,7 +124,7 @@ class WebSocketService(Service):
 
     def _listens(self, port: IListeningPort) -> IListeningPort:
         """Say where; be patient there."""
-        makePatient(port, wheelOf(self.factory.reactor))
+        makePatient(port, self.factory.wheel)
         _log.info("listening on {host}", host=describePeer(port.getHost()))
         return port
 
