@@ -10,7 +10,14 @@ from twisted.internet.address import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent.addresses import Networks, describePeer, ipOf, tcpAddress
+from wsagent.addresses import (
+    Networks,
+    describeAddress,
+    describePeer,
+    ipOf,
+    isLocal,
+    tcpAddress,
+)
 
 V4 = IPv4Address("TCP", "192.0.2.1", 80)
 V6 = IPv6Address("TCP", "2001:db8::1", 80)
@@ -33,6 +40,20 @@ class AddressesTests(SynchronousTestCase):
             (None, "unix"),
         ):
             self.assertEqual(describePeer(address), name)
+
+    def test_agents(self):
+        """An agent's number has eight digits, or more."""
+        self.assertEqual(describeAddress(26), ":0000001a")
+        self.assertEqual(describeAddress(1 << 32), ":100000000")
+
+    def test_local(self):
+        """Only this machine gets to loopback, and to UNIX sockets."""
+        for host in ("127.0.0.1", "127.255.0.1", "::1", "::ffff:127.0.0.1"):
+            kind = IPv6Address if ":" in host else IPv4Address
+            self.assertTrue(isLocal(kind("TCP", host, 80)))
+        self.assertTrue(isLocal(UNIXAddress("/run/ws.sock")))
+        for address in (V4, V6, ZONE, IPv4Address("TCP", "0.0.0.0", 80), None):
+            self.assertFalse(isLocal(address))
 
     def test_numbers(self):
         """An address of IP has a number, which makes one again."""

@@ -27,14 +27,14 @@ access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
 accepting lines sending sockets.lane
 delivery ending keepalive limits progress proxies sockets.adoption
-outlet pacing parting
+outlet pacing parting tracing
 traffic wire
-checkers draining forwarding guard memory speaking
+checkers draining forwarding guard memory speaking statistics
 protocol
 loading routing
 answering authoptions broadcasting settingoptions
 demo opening prefacing server
-attempt blocking endpoints service terminal testing
+attempt blocking endpoints inspection service terminal testing
 client talk tap
 cli reconnecting
 __init__ __main__

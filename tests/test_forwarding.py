@@ -265,7 +265,7 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(self.agent.request.peer, v4("203.0.113.7", 1234))
         connected, closed = self.lines
         self.assertRegex(connected, r"^203\.0\.113\.7:1234 connected, agent :")
-        self.assertEqual(closed, "203.0.113.7:1234 closed 1000 by peer")
+        self.assertRegex(closed, r"^203\.0\.113\.7:1234 closed 1000 by peer, /, ")
 
     def test_failed(self):
         """So it has when the application fails, to the very end."""

@@ -2,12 +2,13 @@
 
 import signal
 
-from twisted.application.service import IService
+from twisted.application.service import IService, Service
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from wsagent.build import describeBuild
 from wsagent.server import WebSocketServerFactory
-from wsagent.service import CannotStart, WebSocketService
+from wsagent.service import CannotStart, ListeningService, WebSocketService
 from wsagent.testing import connected
 
 from .agents import Noting
@@ -26,9 +27,10 @@ from .agents import Noting
 class MemoryPort:
     """A port in memory."""
 
-    def __init__(self, number):
+    def __init__(self, number, host="192.0.2.2"):
         """It listens."""
         self.number = number
+        self.host = host
         self.stopping = None
 
     def startListening(self):
@@ -41,7 +43,7 @@ class MemoryPort:
 
     def getHost(self):
         """Name the port."""
-        return IPv4Address("TCP", "192.0.2.2", self.number)
+        return IPv4Address("TCP", self.host, self.number)
 
 
 @implementer(IStreamServerEndpoint)
@@ -251,3 +253,76 @@ class ServiceTests(SynchronousTestCase):
         self.successResultOf(self.service.stopService())
         self.service.startService()
         self.assertEqual([len(each.listening) for each in self.endpoints], [2, 2])
+
+    def test_companions(self):
+        """What runs beside it stops when the last connection is gone."""
+        noted = []
+
+        class Companion(Service):
+            def privilegedStartService(self):
+                noted.append("privileged")
+
+            def startService(self):
+                noted.append("start")
+
+            def stopService(self):
+                noted.append("stop")
+
+        service = WebSocketService(self.factory, self.endpoints, None, [Companion()])
+        service.privilegedStartService()
+        service.startService()
+        peer = connected(self.factory)
+        peer.answersFin = False
+        stopped = service.stopService()
+        peer.pump()
+        self.assertEqual(noted, ["privileged", "start"])
+        peer.finish()
+        self.successResultOf(stopped)
+        self.assertEqual(noted, ["privileged", "start", "stop"])
+
+
+class ListeningServiceTests(SynchronousTestCase):
+    """L{ListeningService} with any factory."""
+
+    def start(self, host, **arguments):
+        """
+        Start one, in memory.
+
+        @return: the service, its port, and what was logged.
+        """
+        factory = Factory.forProtocol(Protocol)
+        endpoint, port = MemoryEndpoint(), MemoryPort(8000, host)
+        self.service = ListeningService(factory, [endpoint], "console", **arguments)
+        self.assertTrue(verifyObject(IService, self.service))
+        with capturedLogs() as events:
+            self.service.startService()
+            self.assertEqual(endpoint.factories, [factory])
+            endpoint.listening[0].callback(port)
+        return port, list(map(formatEvent, events))
+
+    def test_listens(self):
+        """It says what it listens for and where, until it is stopped."""
+        port, lines = self.start("192.0.2.2")
+        self.assertEqual(lines, ["console listening on 192.0.2.2:8000"])
+        self.assertEqual(self.service.addresses, [port.getHost()])
+        stopped = self.service.stopService()
+        port.stopping.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(self.service.addresses, [])
+
+    def test_private(self):
+        """A private one listens where nobody else can connect."""
+        for host in ("127.0.0.1", "127.3.2.1"):
+            port, lines = self.start(host, isPrivate=True)
+            self.assertEqual(lines, [f"console listening on {host}:8000"])
+            self.assertIsNone(port.stopping)
+
+    def test_notPrivate(self):
+        """It does not listen elsewhere."""
+        for host in ("0.0.0.0", "192.0.2.2"):
+            port, lines = self.start(host, isPrivate=True)
+            allowed = "a UNIX socket, or an address of this machine only"
+            line = f"cannot listen: console on {host}:8000, allowed: {allowed}"
+            self.assertEqual(lines, [line])
+            self.assertIsNotNone(port.stopping)
+            self.assertEqual(self.service.addresses, [])

@@ -4,7 +4,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, providedBy
@@ -235,11 +235,31 @@ class EndingTests(AgentCase):
     def test_log(self):
         """The log says who connected and how it ended, each on one line."""
         with capturedLogs() as events:
-            peer, _ = self.open()
+            peer, agent = self.open()
+            peer.clock.advance(1.25)
+            peer.sendTextMessage("hello")
+            agent.sendTextMessage("hello")
+            agent.sendBytesMessage(b"12")
             peer.loseConnection(3000, "a\nb")
         lines = [event["log_format"].format(**event) for event in events]
         self.assertRegex(lines[0], r"^192.0.2.1:54321 connected, agent :[0-9a-f]{8}$")
-        self.assertEqual(lines[1:], [r"192.0.2.1:54321 closed 3000 'a\nb' by peer"])
+        end = r"192.0.2.1:54321 closed 3000 'a\nb' by peer, /, 1.250 s, "
+        amounts = "received 1 messages in 22 octets, sent 2 in 15"
+        self.assertEqual(lines[1:], [end + amounts])
+
+    def test_logPath(self):
+        """The last line has path and subprotocol, and each value by itself."""
+        with capturedLogs() as events:
+            request = upgradeRequest("/a%20b?token=secret", ["chat"])
+            peer = connected(Noting, request=request, subprotocols=["chat"])
+            peer.loseConnection()
+        self.assertRegex(formatEvent(events[1]), "closed 1000 by peer, /a%20b chat, 0")
+        self.assertNotIn("secret", formatEvent(events[1]))
+        names = ("peer", "code", "path", "subprotocol", "seconds", "octetsReceived")
+        self.assertEqual(
+            [events[1][name] for name in names],
+            ["192.0.2.1:54321", 1000, "/a%20b", "chat", 0, 8],
+        )
 
 
 class LoseConnectionTests(AgentCase):

@@ -22,6 +22,17 @@ def describePeer(address: object) -> str:
     return f"unix:{name.decode(errors='replace')}" if name else "unix"
 
 
+def describeAddress(number: int) -> str:
+    """Name an agent by its number."""
+    return f":{number:08x}"
+
+
+def isLocal(address: object) -> bool:
+    """Ask whether only this machine gets to an address: loopback, or a UNIX socket."""
+    found = ipOf(address)
+    return isinstance(address, UNIXAddress) if found is None else found.is_loopback
+
+
 def ipOf(address: object) -> IP | None:
     """
     Give the number of an address; what IPv6 only carries is IPv4.

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .access import demandHost, demandOrigin
-from .addresses import describePeer
+from .addresses import describeAddress, describePeer
 from .core import handshake
 from .core.errors import HandshakeError
 from .core.extensions import negotiate
@@ -21,6 +21,7 @@ from .guard import Login
 from .limits import LimitReached
 from .protocol import Accept, Choice, WebSocketProtocol
 from .routing import Found
+from .statistics import NO_ANSWER
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class ServerOpening:
 
     def connectionLost(self, reason: Failure) -> None:
         """Tell who decides that nobody waits."""
+        if not self._isAnswered:
+            self._factory.statistics.handshakes[NO_ANSWER] += 1
         self._isAnswered = True
         self._cancel()
 
@@ -200,12 +203,13 @@ class ServerOpening:
         self._isAnswered = True
         if len(self._rest) > self._factory.settings.headLimit:
             self._wire.transport.resumeProducing()
-        address = self._factory.nextAddress()
+        self._factory.statistics.handshakes["101"] += 1
+        self._wire.address = self._factory.nextAddress()
         self._wire.open(
             agent,
             answer,
             self._rest,
-            f"agent :{address:08x}",
+            f"agent {describeAddress(self._wire.address)}",
             codec,
             isSequential=agent.conversation is not None,
         )
@@ -233,6 +237,7 @@ class ServerOpening:
             fields = (*fields, ("Content-Type", "text/plain; charset=utf-8"))
         answer = handshake.renderRefusal(refusal.status, fields, body)
         self._isAnswered = True
+        self._factory.statistics.handshakes[str(refusal.status)] += 1
         if not isinstance(refusal, LimitReached):
             _log.info(
                 "{peer} refused, {status}: {why}",

@@ -125,6 +125,20 @@ class _Attempt(Generic[AgentT]):
         self._factory = factory
         self._lost = lost
 
+    # What its wires call
+
+    def roundTripMeasured(self, wire: Wire) -> None:
+        """Count nothing: the agent knows."""
+
+    def peerWasSlow(self) -> None:
+        """Count nothing: the agent is told."""
+
+    def wireLost(self, wire: Wire, failure: Failure | None) -> None:
+        """Say that a transport is gone."""
+        self._lost(wire)
+
+    # What opens one
+
     async def open(self) -> AgentT:
         """Ask, and follow redirects."""
         approach = self._approach
@@ -164,7 +178,7 @@ class _Attempt(Generic[AgentT]):
             partial(self._makeAgent, location.url),
         )
         wheel = wheelOf(self._approach.reactor)
-        wire = Wire(settings, wheel, Role.CLIENT, opening, self._lost)
+        wire = Wire(settings, wheel, Role.CLIENT, opening, self)
         wires = protocol.Factory.forProtocol(lambda: wire)
         wires.noisy = False
         connecting = self._approach.transportFor(location).connect(wires)

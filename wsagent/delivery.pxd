@@ -7,5 +7,8 @@ cdef class Delivery(Connection):
     cdef object _inbox
     cdef SendBuffer _buffer
     cdef object _owner
+    cdef public long long octetsReceived
+    cdef readonly long long octetsSent
+    cdef public object tap
 
     cdef _follow(self, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
@@ -17,6 +17,17 @@ from .core.messages import Limits
 from .interfaces import Agent
 from .sending import SendBuffer
 from .settings import Settings
+
+
+class Amounts(NamedTuple):
+    """What has passed, both ways."""
+
+    messagesReceived: int = 0
+    octetsReceived: int = 0
+    """Of frames, their headers counted."""
+    messagesSent: int = 0
+    octetsSent: int = 0
+    """Those counted that wait to be sent."""
 
 
 class Owner(Protocol):
@@ -38,11 +49,28 @@ class Owner(Protocol):
         """The peer is too fast: it is over."""
 
 
+class Tap(Protocol):
+    """Who sees what passes."""
+
+    def octetsReceived(self, data: bytes) -> None:
+        """Octets came, and are not read yet."""
+
+    def frameSent(self, header: bytes, payload: Payload, key: bytes) -> None:
+        """A frame is sent, as L{Delivery.transmit} has it."""
+
+    def connectionLost(self, failure: Failure) -> None:
+        """That was all."""
+
+
 class Delivery(Connection):
     """
     A connection between an agent and a send buffer.
 
     What the agent raises goes no further than to the owner.
+
+    @ivar octetsReceived: of frames; whoever feeds us counts.
+    @ivar octetsSent: of frames, those counted that wait to be sent.
+    @ivar tap: sees all of these octets, or C{None}.
     """
 
     def __init__(
@@ -71,6 +99,19 @@ class Delivery(Connection):
         self._inbox = inbox
         self._buffer = buffer
         self._owner = owner
+        self.octetsReceived = 0
+        self.octetsSent = 0
+        self.tap: Tap | None = None
+
+    @property
+    def amounts(self) -> Amounts:
+        """What has passed so far."""
+        return Amounts(
+            self.messagesReceived,
+            self.octetsReceived,
+            self.messagesSent,
+            self.octetsSent,
+        )
 
     @property
     def peer(self) -> object:
@@ -84,6 +125,9 @@ class Delivery(Connection):
         key: bytes = b"",
     ) -> None:
         """Have the buffer send it."""
+        self.octetsSent += len(header) + len(payload) + len(key)
+        if self.tap is not None:
+            self.tap.frameSent(header, payload, key)
         self._buffer.write(header, payload, key)
 
     def converse(self, ended: Callable[[], object]) -> None:

@@ -19,6 +19,7 @@ class Agent(Protocol):
 
     conversation: Callable[[], object] | None
     request: Request
+    subprotocol: str | None
 
     def negotiationFinished(self) -> object:
         """The connection is open."""
@@ -62,6 +63,23 @@ class Opening(Protocol):
 
     def connectionLost(self, reason: Failure) -> None:
         """The transport is gone."""
+
+
+class WireOwner(Protocol):
+    """Who has made a wire, and is told of it."""
+
+    def roundTripMeasured(self, wire: Wire) -> None:
+        """A ping of ours was answered."""
+
+    def peerWasSlow(self) -> None:
+        """A peer is given up: it does not take what is sent."""
+
+    def wireLost(self, wire: Wire, failure: Failure | None) -> None:
+        """
+        The transport is gone.
+
+        @param failure: the agent's reason, or C{None}: it never was open.
+        """
 
 
 class IWireTransport(ITCPTransport, IConsumer, IPushProducer):

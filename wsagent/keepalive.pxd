@@ -24,6 +24,8 @@ cdef class Keepalive(Timer):
     @cython.locals(due=double)
     cdef _run(self)
 
+    cdef _ping(self)
+
     cdef double _pingsAt(self) except? -1
     cdef double _silenceEndsAt(self) except? -1
     cdef double _idleEndsAt(self) except? -1

@@ -98,6 +98,11 @@ class Keepalive(Timer):
         self._roundTripTime = self.wheel.seconds() - self._pingedAt
         return True
 
+    def measure(self) -> None:
+        """Measure the round trip now, unless that goes on."""
+        if not self._payload:
+            self._ping()
+
     def expired(self) -> None:
         """See what is due, and wait for the rest."""
         now = self.wheel.seconds()
@@ -112,13 +117,17 @@ class Keepalive(Timer):
             reason = f"message longer than {settings.messageTimeout:g} s"
             self._owner.close(codes.POLICY_VIOLATION, reason)
         elif self._pingsAt() <= now:
-            # One whose pong cannot be guessed.
-            self._payload = os.urandom(8)
-            self._pingedAt = now
-            self._run()
-            self._owner.keepAlive(self._payload)
+            self._ping()
         else:
             self._run()
+
+    def _ping(self) -> None:
+        """Send a ping of ours, and the next one an interval later."""
+        # One whose pong cannot be guessed.
+        self._payload = os.urandom(8)
+        self._pingedAt = self.wheel.seconds()
+        self._run()
+        self._owner.keepAlive(self._payload)
 
     def _run(self) -> None:
         """Wait for whatever comes first."""

@@ -18,6 +18,9 @@ cdef class Outlet(SegmentReceiver):
     cdef bint _isIdle
     cdef tuple _owed
     cdef object _sources
+    cdef public object transport
+    cdef object _owner
+    cdef object _progress
 
     cpdef sendText(self, text, choice)
     cpdef sendBytes(self, data, choice)

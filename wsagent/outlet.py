@@ -16,8 +16,10 @@ from twisted.python.failure import Failure
 
 from .core import codes
 from .core.outgoing import PreparedMessage
-from .delivery import Delivery
+from .delivery import Amounts, Delivery
+from .interfaces import IWireTransport, WireOwner
 from .keepalive import Keepalive
+from .progress import Progress
 from .sending import SendBuffer
 from .settings import Settings
 from .sockets.transport import SegmentReceiver
@@ -35,11 +37,15 @@ class Outlet(SegmentReceiver):
     @ivar settings: what the peer may do.
     """
 
+    transport: IWireTransport
     _buffer: SendBuffer
     _keepalive: Keepalive
 
-    def __init__(self, settings: Settings, wheel: Wheel) -> None:
-        """@param wheel: what our timers run on."""
+    def __init__(self, settings: Settings, wheel: Wheel, owner: WireOwner) -> None:
+        """
+        @param wheel: what our timers run on.
+        @param owner: is told who is too slow.
+        """
         self.settings = settings
         self._wheel = wheel
         # There is one once it is open.
@@ -50,11 +56,17 @@ class Outlet(SegmentReceiver):
         # What broadcasts have not sent yet; it goes before anything else.
         self._owed: tuple[PreparedMessage, ...] = ()
         self._sources = _NO_SOURCES
+        self._owner = owner
+        self._progress: Progress | None = None
 
     # What a subclass says and does
 
     def fail(self, code: int, reason: str, cause: BaseException | None = None) -> None:
         """Tell the peer that it is over, and hang up."""
+        raise NotImplementedError
+
+    def abort(self, reason: str = "aborted") -> None:
+        """Be rid of the transport, at once."""
         raise NotImplementedError
 
     def agentFailed(self, failure: Failure) -> None:
@@ -78,6 +90,17 @@ class Outlet(SegmentReceiver):
         if self._connection is None:
             return 0
         return self._buffer.amount() + self._connection.heldAmount
+
+    @property
+    def isSlow(self) -> bool:
+        """Ask whether so much waits that nothing is read meanwhile."""
+        return self._connection is not None and self._buffer.isFilled
+
+    @property
+    def amounts(self) -> Amounts:
+        """What has passed so far."""
+        connection = self._connection
+        return Amounts() if connection is None else connection.amounts
 
     def sendText(self, text: str, choice: bool | None) -> None:
         """Send a text message."""
@@ -122,6 +145,26 @@ class Outlet(SegmentReceiver):
             if self._owed:
                 self.sendOwed()
             self._connection.ping(payload)
+
+    # What the send buffer calls
+
+    def sendStarted(self) -> None:
+        """Give up on a peer that takes nothing."""
+        timeout = self.settings.sendTimeout
+        if timeout is not None:
+            self.sendProgressed()
+            self._progress = Progress(
+                self._wheel,
+                timeout,
+                self.transport,
+                self._takesNothing,
+            )
+
+    def sendProgressed(self) -> None:
+        """Have patience again."""
+        progress, self._progress = self._progress, None
+        if progress is not None:
+            progress.stop()
 
     # What a broadcast calls
 
@@ -209,8 +252,14 @@ class Outlet(SegmentReceiver):
         amount = self._buffer.amount() + connection.heldAmount
         if amount > limit and connection.isOpen:
             self._buffer.discard()
+            self._owner.peerWasSlow()
             reason = f"more than {limit} octets wait to be sent"
             self.fail(codes.TRY_AGAIN_LATER, reason)
+
+    def _takesNothing(self, reason: str) -> None:
+        """Give up on a peer for which something waits, and nothing goes."""
+        self._owner.peerWasSlow()
+        self.abort(reason)
 
     def _hasRoom(self) -> bool:
         """Ask whether more may be sent just now."""

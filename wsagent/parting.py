@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.interfaces import ISSLTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from .delivery import Amounts
 from .ending import Ending
-from .interfaces import IWireTransport
+from .interfaces import Agent, IWireTransport
 from .timing import Deadline, Wheel
+
+_log = Logger()
 
 _MOST = 65_536
 """Octets that are read and dropped while we wait for the peer's FIN."""
@@ -79,3 +85,33 @@ class Parting(Ending):
         self._dropped += len(data)
         if self._dropped > _MOST:
             transport.pauseProducing()
+
+
+def noteEnd(
+    peer: str,
+    agent: Agent,
+    failure: Failure,
+    seconds: float,
+    amounts: Amounts,
+) -> None:
+    """
+    Log the end of a connection that was open, and what it was for.
+
+    @param failure: the agent's reason.
+    @param seconds: for which it was open.
+    """
+    subprotocol = agent.subprotocol
+    error: Any = failure.value
+    _log.info(
+        "{peer} closed {ending}, {path}{spoken}, {seconds:.3f} s, received "
+        "{messagesReceived} messages in {octetsReceived} octets, sent "
+        "{messagesSent} in {octetsSent}",
+        peer=peer,
+        ending=str(error),
+        code=error.code,
+        path=agent.request.path,
+        subprotocol=subprotocol,
+        spoken=f" {subprotocol}" if subprotocol else "",
+        seconds=seconds,
+        **amounts._asdict(),
+    )

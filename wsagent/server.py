@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import ClassVar
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.python.failure import Failure
 
 from .answering import ServerOpening
 from .broadcasting import Broadcastable, spread
@@ -23,6 +24,7 @@ from .limits import Admission, Tally
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Found, Route, Routes
 from .settings import Settings, withCompression
+from .statistics import Statistics
 from .timing import Wheel, wheelOf
 from .wire import Wire
 
@@ -36,6 +38,8 @@ class WebSocketServerFactory(protocol.ServerFactory):
     @ivar extensions: what may be agreed on, the client's order deciding.
     @ivar trust: the proxies that are believed, or C{None}.
     @ivar guard: who is let in, or C{None}: everybody.
+    @ivar statistics: what has happened so far.
+    @ivar isDraining: all connections are to end, as the service does.
     """
 
     noisy = False
@@ -80,12 +84,14 @@ class WebSocketServerFactory(protocol.ServerFactory):
             guard.checkSettings(self.settings)
         self._reactor = reactor
         self._wheel: Wheel | None = None
-        # One for all wires.
-        self._lost = self._wireLost
+        self.statistics = Statistics()
+        self.isDraining = False
         # As a set, in a third of its memory; with what the limits count by.
         self._wires: dict[Wire, Tally | None] = {}
         self._admission: Admission[Wire] | None = None
         self._drains: list[Drain] = []
+        # Who waits for the round trip of whom.
+        self._measuring: dict[Wire, list[Deferred[float]]] = {}
 
     @classmethod
     def forProtocol(  # type: ignore[override]
@@ -162,7 +168,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             self.wheel,
             Role.SERVER,
             opening,
-            self._lost,
+            self,
         )
 
     def buildAgent(self, found: Found, wire: Wire) -> WebSocketProtocol:
@@ -191,6 +197,23 @@ class WebSocketServerFactory(protocol.ServerFactory):
         """Send a message to all agents that are open: L{wsagent.broadcast}."""
         return spread(list(self._wires), message, compress)
 
+    @property
+    def wires(self) -> Collection[Wire]:
+        """All connections, those that are not open counted."""
+        return self._wires.keys()
+
+    def measure(self, wire: Wire) -> Deferred[float]:
+        """
+        Ping a peer now.
+
+        @return: fires with the seconds of the round trip; fails when the
+            connection is lost before.
+        """
+        measured: Deferred[float] = Deferred()
+        self._measuring.setdefault(wire, []).append(measured)
+        wire.measure()
+        return measured
+
     def drain(self, code: int = codes.GOING_AWAY) -> Deferred[None]:
         """
         Close all connections; abort those that are left at C{drainTimeout}.
@@ -198,6 +221,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
         @param code: the close code.
         @return: fires when none is left.
         """
+        self.isDraining = True
         if not self._wires:
             return succeed(None)
         wires = self._wires.keys()
@@ -205,8 +229,30 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self._drains.append(drain)
         return drain.finished
 
-    def _wireLost(self, wire: Wire) -> None:
+    def startFactory(self) -> None:
+        """Begin, perhaps again."""
+        self.isDraining = False
+
+    # What wires call
+
+    def roundTripMeasured(self, wire: Wire) -> None:
+        """Count what a ping took."""
+        seconds = wire.roundTripTime
+        assert seconds is not None
+        self.statistics.roundTrips.add(seconds)
+        for measured in self._measuring.pop(wire, ()):
+            measured.callback(seconds)
+
+    def peerWasSlow(self) -> None:
+        """Count a peer that is given up."""
+        self.statistics.slow += 1
+
+    def wireLost(self, wire: Wire, failure: Failure | None) -> None:
         """Forget a connection."""
+        if failure is not None:
+            self.statistics.lost(wire, failure)
+            for measured in self._measuring.pop(wire, ()):
+                measured.errback(failure)
         self.admission.left(wire)
         if self.guard is not None:
             self.guard.wireLost(wire)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from signal import signal
 from typing import Any
 
-from twisted.application.service import Service
+from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
     gatherResults,
     inlineCallbacks,
 )
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .accepting import makePatient
-from .addresses import describePeer
+from .addresses import describePeer, isLocal
 from .build import describeBuild
 from .server import WebSocketServerFactory
 
@@ -35,27 +40,33 @@ class CannotStart(SystemExit, Exception):
     """
 
 
-class WebSocketService(Service):
-    """Listens on endpoints; on stop, closes everyone with 1001 and waits."""
+class ListeningService(Service):
+    """
+    Listens on endpoints.
+
+    @ivar addresses: where it listens.
+    """
 
     def __init__(
         self,
-        factory: WebSocketServerFactory,
+        factory: IProtocolFactory,
         endpoints: Sequence[IStreamServerEndpoint],
-        reloadSignal: int | None = None,
+        purpose: str = "",
+        isPrivate: bool = False,
     ) -> None:
         """
         @param endpoints: where to listen.
-        @param reloadSignal: has us L{reload}, as C{signal.SIGHUP}; the process
-            then has to be ours.
+        @param purpose: what for, for the log.
+        @param isPrivate: not where another machine could connect.
         """
-        self.factory = factory
+        self.factory: Any = factory
+        self.addresses: list[IAddress] = []
         self._endpoints = endpoints
+        self._purpose = purpose
+        self._isPrivate = isPrivate
         self._listening: list[Deferred[IListeningPort | None]] = []
         self._isStarting = False
         self._failure: Failure | None = None
-        self._reloadSignal = reloadSignal
-        self._signalledBefore: Any = None
 
     def privilegedStartService(self) -> None:
         """
@@ -64,14 +75,11 @@ class WebSocketService(Service):
         @raise CannotStart: a port is not to be had.
         """
         super().privilegedStartService()
-        _log.info("build: {build}", build=describeBuild())
-        for route in self.factory.routes:
-            _log.info("route: {route}", route=str(route))
         self._isStarting = True
         for endpoint in self._endpoints:
             listening = endpoint.listen(self.factory)
             self._listening.append(
-                listening.addCallbacks(self._listens, self._cannotListen),
+                listening.addCallback(self._listens).addErrback(self._cannotListen),
             )
             if self._failure is not None:
                 raise CannotStart(f"wsagent: {self._failure.getErrorMessage()}")
@@ -82,6 +90,85 @@ class WebSocketService(Service):
         super().startService()
         if not self._listening:
             self.privilegedStartService()
+
+    @inlineCallbacks
+    def stopService(self) -> Generator[Deferred[Any], Any, None]:
+        """Listen no longer."""
+        super().stopService()
+        for listening in self._listening:
+            listening.cancel()
+        ports = yield gatherResults(self._listening)
+        self._listening.clear()
+        self.addresses.clear()
+        for port in ports:
+            if port is not None:
+                yield port.stopListening()
+
+    def _listens(self, port: IListeningPort) -> IListeningPort:
+        """Say where, unless it may not be there."""
+        address = port.getHost()
+        host = describePeer(address)
+        if self._isPrivate and not isLocal(address):
+            port.stopListening()
+            allowed = "a UNIX socket, or an address of this machine only"
+            raise ValueError(f"{self._purpose} on {host}, allowed: {allowed}")
+        self.addresses.append(address)
+        _log.info(
+            "{purpose}listening on {host}",
+            purpose=f"{self._purpose} " if self._purpose else "",
+            host=host,
+        )
+        return port
+
+    def _cannotListen(self, failure: Failure) -> None:
+        """Say why not; whoever starts us is told by an error."""
+        if self._isStarting:
+            self._failure = failure
+        elif not failure.check(CancelledError):
+            _log.critical("cannot listen: {why}", why=failure.getErrorMessage())
+
+
+class WebSocketService(ListeningService):
+    """Listens on endpoints; on stop, closes everyone with 1001 and waits."""
+
+    factory: WebSocketServerFactory
+
+    def __init__(
+        self,
+        factory: WebSocketServerFactory,
+        endpoints: Sequence[IStreamServerEndpoint],
+        reloadSignal: int | None = None,
+        companions: Iterable[IService] = (),
+    ) -> None:
+        """
+        @param endpoints: where to listen.
+        @param reloadSignal: has us L{reload}, as C{signal.SIGHUP}; the process
+            then has to be ours.
+        @param companions: what runs as long as there are connections.
+        """
+        super().__init__(factory, endpoints)
+        self._reloadSignal = reloadSignal
+        self._signalledBefore: Any = None
+        self._companions = MultiService()
+        for each in companions:
+            each.setServiceParent(self._companions)
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, while still privileged.
+
+        @raise CannotStart: a port is not to be had.
+        """
+        _log.info("build: {build}", build=describeBuild())
+        for route in self.factory.routes:
+            _log.info("route: {route}", route=str(route))
+        super().privilegedStartService()
+        self._companions.privilegedStartService()
+
+    def startService(self) -> None:
+        """Listen, unless that is done."""
+        super().startService()
+        self._companions.startService()
         if self._reloadSignal is not None:
             self._signalledBefore = signal(self._reloadSignal, self._signalled)
 
@@ -105,32 +192,18 @@ class WebSocketService(Service):
 
         @return: a C{Deferred} that fires after C{drainTimeout} at the latest.
         """
-        super().stopService()
         if self._reloadSignal is not None and self._signalledBefore is not None:
             signal(self._reloadSignal, self._signalledBefore)
             self._signalledBefore = None
-        for listening in self._listening:
-            listening.cancel()
-        ports = yield gatherResults(self._listening)
-        self._listening.clear()
-        for port in ports:
-            if port is not None:
-                yield port.stopListening()
+        yield super().stopService()
         yield self.factory.drain()
+        yield self._companions.stopService()
 
     def _signalled(self, _number: int, _frame: object) -> None:
         """Reload, as soon as the reactor runs on."""
         self.factory.reactor.callFromThread(self.reload)  # type: ignore[attr-defined]
 
     def _listens(self, port: IListeningPort) -> IListeningPort:
-        """Say where; be patient there."""
+        """Say where, and be patient there."""
         makePatient(port, self.factory.wheel)
-        _log.info("listening on {host}", host=describePeer(port.getHost()))
-        return port
-
-    def _cannotListen(self, failure: Failure) -> None:
-        """Say why not; whoever starts us is told by an error."""
-        if self._isStarting:
-            self._failure = failure
-        elif not failure.check(CancelledError):
-            _log.critical("cannot listen: {why}", why=failure.getErrorMessage())
+        return super()._listens(port)

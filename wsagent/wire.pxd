@@ -5,16 +5,15 @@ from .outlet cimport Outlet
 
 
 cdef class Wire(Outlet):
-    cdef public object transport
     cdef public object factory
     cdef bint _isClient
     cdef bint _isHeldBack
     cdef object _opening
-    cdef object _lost
+    cdef public long long address
+    cdef readonly double openedAt
     cdef object _agent
     cdef object _inbox
     cdef object _openDeadline
-    cdef object _progress
     cdef object _parting
     cdef bint _hasMessageTimeout
     cdef bint _isPausedByAgent

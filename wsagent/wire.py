@@ -32,16 +32,16 @@ from .core.errors import ProtocolError
 from .core.extensions import Codec
 from .delivery import Delivery
 from .errors import ClosedCleanly, ClosedUncleanly
-from .interfaces import Agent, IWireTransport, Opening
+from .interfaces import Agent, IWireTransport, Opening, WireOwner
 from .keepalive import Keepalive
 from .outlet import Outlet
 from .pacing import PacedDelivery
-from .parting import Parting
-from .progress import Progress
+from .parting import Parting, noteEnd
 from .sending import SendBuffer
 from .settings import Settings
 from .sockets.adoption import adopted
 from .timing import Deadline, Wheel
+from .tracing import Trace
 
 # A class's own would put the instance, for good, into every event that is kept.
 # Compiled, we have no frame by which Twisted could tell our name.
@@ -53,9 +53,10 @@ class Wire(Outlet):
     One connection, from accept to loss.
 
     @ivar factory: whatever Twisted's factories say made it.
+    @ivar address: the agent's number in this process; 0 before it is open, and
+        of a client's.
+    @ivar openedAt: when it was opened, by the clock of its timers.
     """
-
-    transport: IWireTransport
 
     def __init__(
         self,
@@ -63,18 +64,19 @@ class Wire(Outlet):
         wheel: Wheel,
         role: Role,
         opening: Opening,
-        lost: Callable[[Wire], object],
+        owner: WireOwner,
     ) -> None:
         """
         @param wheel: what our timers run on.
         @param opening: makes the handshake, then calls L{open} or L{hangUp}.
-        @param lost: called when the transport is gone.
+        @param owner: is told how it goes.
         """
-        super().__init__(settings, wheel)
+        super().__init__(settings, wheel, owner)
         self.factory: Any = None
         self._isClient = role is Role.CLIENT
         self._opening: Opening | None = opening
-        self._lost = lost
+        self.address = 0
+        self.openedAt = 0.0
         self._agent: Agent | None = None
         self._hasMessageTimeout = settings.messageTimeout is not None
         # Why nothing is read just now.
@@ -82,9 +84,7 @@ class Wire(Outlet):
         self._isHeldBack = False
         self._isReading = True
         self._inbox: Inbox | None = None
-        # Of the opening handshake, and of what waits to be sent.
         self._openDeadline: Deadline | None = None
-        self._progress: Progress | None = None
         self._parting: Parting | None = None
         self._isLost = False
 
@@ -134,24 +134,26 @@ class Wire(Outlet):
         if self._opening is not None:
             self._opening.connectionLost(reason)
             self._opening = None
+        failure = None
         if self._connection is not None:
             self._connection.abandon()
-            self._tellLoss(reason)
-        self._lost(self)
+            failure = self._tellLoss(reason)
+        self._owner.wireLost(self, failure)
 
-    def _tellLoss(self, reason: Failure) -> None:
+    def _tellLoss(self, reason: Failure) -> Failure:
         """Tell the agent how it ended."""
         failure = self._ending().failure(reason)
         self._sources.stop(lambda: failure)
         if self._inbox is not None:
             self._inbox.end(failure)
-        _log.info(
-            "{peer} closed {ending}",
-            peer=str(self),
-            ending=str(failure.value),
-        )
         agent, self._agent = cast(Agent, self._agent), None
-        cast(Delivery, self._connection).call(agent.connectionLost, failure)
+        seconds = self._wheel.now() - self.openedAt
+        noteEnd(str(self), agent, failure, seconds, self.amounts)
+        connection = cast(Delivery, self._connection)
+        if connection.tap is not None:
+            connection.tap.connectionLost(failure)
+        connection.call(agent.connectionLost, failure)
+        return failure
 
     def logPrefix(self) -> str:
         """Name the agent's class, as Twisted's log does a protocol's."""
@@ -190,6 +192,7 @@ class Wire(Outlet):
             # A message is sent when it is sent.
             self.transport.setTcpNoDelay(True)
         self._agent = agent
+        self.openedAt = self._wheel.now()
         settings = self.settings
         if settings.hasFastLane:
             self.transport = adopted(self.transport, self, peer)
@@ -234,6 +237,16 @@ class Wire(Outlet):
     def agent(self) -> Agent | None:
         """The application's object, while the connection is open."""
         return self._agent
+
+    def trace(self, show: Callable[[str], object], hasPayloads: bool) -> Trace:
+        """Show frames from now on; be open."""
+        connection = self._connection
+        assert connection is not None
+        return Trace(connection, self._isClient, show, hasPayloads)
+
+    def measure(self) -> None:
+        """Ping now; the owner hears of the round trip."""
+        self._keepalive.measure()
 
     @property
     def roundTripTime(self) -> float | None:
@@ -305,7 +318,10 @@ class Wire(Outlet):
 
     def isOurPong(self, payload: bytes) -> bool:
         """Ask whether a pong answers a ping of our own."""
-        return self._keepalive.isOurs(payload)
+        if not self._keepalive.isOurs(payload):
+            return False
+        self._owner.roundTripMeasured(self)
+        return True
 
     def closeReceived(self, code: int, reason: str) -> None:
         """Hang up: both Close frames have passed."""
@@ -320,7 +336,7 @@ class Wire(Outlet):
         _log.failure("agent for {peer} failed", failure, peer=str(self))
         self.fail(codes.INTERNAL_ERROR, "", failure.value)
 
-    # What the send buffer calls
+    # What the send buffer calls, beside what goes out
 
     def sendBufferFilled(self) -> None:
         """Read no more of what would be answered."""
@@ -340,19 +356,6 @@ class Wire(Outlet):
         self._sources.drained()
         self._setReading()
 
-    def sendStarted(self) -> None:
-        """Give up on a peer that takes nothing."""
-        timeout = self.settings.sendTimeout
-        if timeout is not None:
-            self.sendProgressed()
-            self._progress = Progress(self._wheel, timeout, self.transport, self.abort)
-
-    def sendProgressed(self) -> None:
-        """Have patience again."""
-        progress, self._progress = self._progress, None
-        if progress is not None:
-            progress.stop()
-
     # What the keepalive calls, beside L{abort} and L{close}
 
     def keepAlive(self, payload: bytes) -> None:
@@ -370,6 +373,9 @@ class Wire(Outlet):
         connection = self._connection
         assert connection is not None
         before = connection.messagesReceived
+        connection.octetsReceived += len(data)
+        if connection.tap is not None:
+            connection.tap.octetsReceived(data)
         isOutermost = self._buffer.cork()
         try:
             connection.feed(data)

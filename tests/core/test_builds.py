@@ -162,7 +162,7 @@ class Side:
         """Give all that came of it, and how it is in the end."""
         connection = self._connection
         names = ("isOpen", "isClosed", "isInMessage", "isInFrame", "heldAmount")
-        names += ("messagesReceived", "isSendingFragments")
+        names += ("messagesReceived", "messagesSent", "isSendingFragments")
         ending = [
             (type(value), value) for value in (getattr(connection, n) for n in names)
         ]

@@ -593,6 +593,28 @@ class ReceivingTests(ConnectionTestCase):
             counts.append(side.connection.messagesReceived)
         self.assertEqual(counts, [1, 1, 1, 2, 2, 3])
 
+    def test_messagesSent(self) -> None:
+        """Messages are counted once they are sent whole, or wait to be."""
+        side = Side()
+        connection = side.connection
+        counts = []
+        for send in (
+            lambda: connection.sendText("a"),
+            lambda: connection.sendBytes(b"a"),
+            lambda: connection.sendPrepared(PreparedMessage("a")),
+            connection.ping,
+            lambda: connection.sendFragment("a"),
+            lambda: connection.sendText("b"),
+            lambda: connection.sendFragment("c", isLast=True),
+            connection.close,
+            lambda: connection.sendText("d"),
+            lambda: connection.sendPrepared(PreparedMessage("d")),
+            lambda: connection.sendFragment("d", isLast=True),
+        ):
+            send()
+            counts.append(connection.messagesSent)
+        self.assertEqual(counts, [1, 2, 3, 3, 3, 4, 5, 5, 5, 5, 5])
+
     def test_badMessagesAreNotCounted(self) -> None:
         """A message that is no UTF-8 is not counted, however it is cut."""
         octets = frame(TEXT, b"\xff", key=KEY)

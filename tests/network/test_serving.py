@@ -90,7 +90,7 @@ def test_log(demo):
         client.close(1000)
         client.receiveClose()
     peer = f"{host}:{port}"
-    waitUntil(lambda: f"{peer} closed 1000 by peer\n" in demo.log, "the end")
+    waitUntil(lambda: f"{peer} closed 1000 by peer, /" in demo.log, "the end")
     assert f"build: {describeBuild()}\n" in demo.log
     assert f"listening on 127.0.0.1:{demo.port}\n" in demo.log
     assert re.search(peer + r" connected, agent :[0-9a-f]{8}\n", demo.log)
@@ -232,7 +232,7 @@ def test_unix(start, tmp_path):
         assert client.echoes()
         client.close()
         assert client.receiveClose() == 1000
-    waitUntil(lambda: "unix closed 1000 by peer\n" in server.log, "the end")
+    waitUntil(lambda: "unix closed 1000 by peer, /" in server.log, "the end")
 
 
 def test_haproxy(start):
@@ -271,7 +271,7 @@ def test_tlsClosedByPeer(tls):
         assert client.echoes()
         client.close(1000)
         assert client.receiveClose() == 1000
-    waitUntil(lambda: "closed 1000 by peer\n" in tls.log, "a clean end")
+    waitUntil(lambda: "closed 1000 by peer, /" in tls.log, "a clean end")
 
 
 def test_tlsClosedByServer(tls):
@@ -281,7 +281,7 @@ def test_tlsClosedByServer(tls):
         tls.signal()
         assert client.receiveClose() == 1001
     assert tls.wait() == -signal.SIGTERM
-    assert "closed 1001 by us\n" in tls.log
+    assert "closed 1001 by us, /" in tls.log
 
 
 def test_tlsRefused(tls):

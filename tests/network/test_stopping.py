@@ -21,7 +21,7 @@ def test_hundred(start, number):
         codes = {client.receiveClose() for client in clients}
     assert codes == {1001}
     server.wait()
-    assert server.log.count(" closed 1001 by us\n") == 100
+    assert server.log.count(" closed 1001 by us, /") == 100
 
 
 def test_nobody(start):
@@ -39,7 +39,7 @@ def test_manyMore(start):
         server.signal()
         assert {client.receiveClose() for client in clients} == {1001}
     server.wait()
-    assert server.log.count(" closed 1001 by us\n") == 250
+    assert server.log.count(" closed 1001 by us, /") == 250
 
 
 def test_deadline(start):
@@ -54,7 +54,7 @@ def test_deadline(start):
         # Close frame, then RST.
         with pytest.raises(ConnectionResetError):
             readAll(client.socket)
-    assert " closed 1006 by us\n" in server.log
+    assert " closed 1006 by us, /" in server.log
 
 
 def test_opening(start):

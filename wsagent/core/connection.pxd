@@ -17,6 +17,7 @@ cdef class Connection(MessageReader):
     cdef int _sendingOpcode
     cdef object _held
     cdef readonly long long heldAmount
+    cdef readonly long long messagesSent
 
     cpdef pingReceived(self, bytes payload)
     cpdef pongReceived(self, bytes payload)

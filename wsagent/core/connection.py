@@ -71,6 +71,7 @@ class ConnectionState(NamedTuple):
     codec: object
     sendingOpcode: int
     held: tuple[bytes, ...]
+    messagesSent: int
 
 
 class Connection(MessageReader):
@@ -83,6 +84,7 @@ class Connection(MessageReader):
     @ivar isClosed: nothing more is read or sent.
     @ivar heldAmount: octets that wait for the end of a message that is sent
         in fragments.
+    @ivar messagesSent: how many messages were sent whole, or wait to be.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Connection(MessageReader):
         self._sendingOpcode = _NO_MESSAGE
         self._held = _NONE_HELD
         self.heldAmount = 0
+        self.messagesSent = 0
 
     @classmethod
     def restored(
@@ -142,6 +145,7 @@ class Connection(MessageReader):
         self._sendingOpcode = state.sendingOpcode
         self._held = deque(state.held)
         self.heldAmount = sum(map(len, self._held))
+        self.messagesSent = state.messagesSent
 
     def state(self) -> ConnectionState:
         """Give all that L{restored} needs; not from inside a call of ours."""
@@ -152,6 +156,7 @@ class Connection(MessageReader):
             codec=None if codec is None or self.isClosed else codec.state(),
             sendingOpcode=self._sendingOpcode,
             held=tuple(self._held),
+            messagesSent=self.messagesSent,
         )
 
     @property
@@ -269,6 +274,7 @@ class Connection(MessageReader):
             # 5.3: each frame has a fresh masking key.
             self._sendMessage(prepared.opcode, prepared.payload, prepared.choice)
         elif self.isOpen:
+            self.messagesSent += 1
             frame = prepared.frame(self._codec)
             if self._mustHold():
                 self._hold(frame)
@@ -298,6 +304,7 @@ class Connection(MessageReader):
             return
         isFirst = self._sendingOpcode == _NO_MESSAGE
         self._sendingOpcode = _NO_MESSAGE if isLast else opcode
+        self.messagesSent += isLast
         self._send(opcode if isFirst else codes.CONTINUATION, payload, isLast)
         # To write may call us: a message may begin, or the connection end.
         while self._held and self._sendingOpcode == _NO_MESSAGE:
@@ -374,6 +381,7 @@ class Connection(MessageReader):
         """Send a message in one frame, or keep it until it may go."""
         if not self.isOpen:
             return
+        self.messagesSent += 1
         if self._codec is not None:
             encoded = self._codec.encode(payload, choice)
             if encoded is not None:

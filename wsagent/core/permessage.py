@@ -26,6 +26,24 @@ _BITS = {str(bits) for bits in range(8, 16)}
 """Section 7.1.2.1: no sign, no leading zero."""
 
 
+class Volume:
+    """
+    How many octets of messages were compressed, and to how many, both ways.
+
+    @ivar plainReceived: octets that were inflated, as messages have them.
+    @ivar encodedReceived: the same, as they came.
+    @ivar plainSent: octets that we have compressed, as messages have them.
+    @ivar encodedSent: the same, as they went.
+    """
+
+    def __init__(self) -> None:
+        """There were none."""
+        self.plainReceived = 0
+        self.encodedReceived = 0
+        self.plainSent = 0
+        self.encodedSent = 0
+
+
 class DeflateCodec:
     """permessage-deflate on one connection."""
 
@@ -38,8 +56,14 @@ class DeflateCodec:
         hasTakeover: bool,
         peerWindowBits: int,
         peerHasTakeover: bool,
+        volume: Volume | None = None,
     ) -> None:
-        """Use what both sides have agreed on."""
+        """
+        Use what both sides have agreed on.
+
+        @param volume: counts what is done; others may share it.
+        """
+        self._volume = volume or Volume()
         self._threshold = compression.threshold
         self._deflater = Deflater(compression, windowBits, hasTakeover)
         self._inflater = Inflater(
@@ -55,7 +79,10 @@ class DeflateCodec:
         isChosen = len(payload) >= self._threshold if choice is None else choice
         if self._isMute or not isChosen:
             return None
-        return self._deflater.deflate(payload)
+        encoded = self._deflater.deflate(payload)
+        self._volume.plainSent += len(payload)
+        self._volume.encodedSent += len(encoded)
+        return encoded
 
     def encodesBy(self) -> tuple[object, ...] | None:
         """Name the settings, unless we refer to earlier messages."""
@@ -64,7 +91,10 @@ class DeflateCodec:
 
     def decode(self, data: bytes, isLast: bool, limit: int) -> bytes:
         """Inflate."""
-        return self._inflater.inflate(data, isLast, limit)
+        plain = self._inflater.inflate(data, isLast, limit)
+        self._volume.plainReceived += len(plain)
+        self._volume.encodedReceived += len(data)
+        return plain
 
     def rest(self) -> None:
         """Keep no more than the peer's window."""
@@ -83,13 +113,18 @@ class DeflateCodec:
 
 
 class PermessageDeflate:
-    """The extension, as one side's L{Compression} wants it."""
+    """
+    The extension, as one side's L{Compression} wants it.
+
+    @ivar volume: of all codecs that it has made.
+    """
 
     name = NAME
 
     def __init__(self, compression: Compression) -> None:
         """@param compression: what we would like."""
         self._compression = compression
+        self.volume = Volume()
 
     def offers(self) -> list[Parameters]:
         """Offer one way."""
@@ -129,7 +164,14 @@ class PermessageDeflate:
             answer.append((_SERVER_WINDOW, str(own)))
         if peer < LARGEST_WINDOW:
             answer.append((_CLIENT_WINDOW, str(peer)))
-        return answer, DeflateCodec(wish, own, hasTakeover, peer, peerHasTakeover)
+        return answer, DeflateCodec(
+            wish,
+            own,
+            hasTakeover,
+            peer,
+            peerHasTakeover,
+            self.volume,
+        )
 
     def begin(self, answer: Parameters) -> DeflateCodec:
         """Hold an answer against the offer."""
@@ -149,6 +191,7 @@ class PermessageDeflate:
             wish.hasContextTakeover and not told.clientFlag,
             peer,
             not told.serverFlag,
+            self.volume,
         )
 
 
