@@ -133,7 +133,7 @@ setup(
     package_dir={"": "."},
     # What Cython needs is in the sources only.
     include_package_data=False,
-    package_data={"wsagent": ["py.typed"]},
+    package_data={"wsagent": ["py.typed"], "wsagent.web": ["assets/*"]},
     ext_modules=[extension(source) for source in COMPILED],
     cmdclass={"build_ext": BuildOrLeaveOut},
 )

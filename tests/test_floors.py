@@ -21,8 +21,8 @@ core.extensions core.tunnels
 core.handshake core.messages core.outgoing core.permessage
 core.connection core.forwarded core.responses
 core.preface
-addresses build conversation descriptors errors interfaces sockets.__init__
-sockets.system sources
+addresses build conversation descriptors errors interfaces sockets.__init__ web.__init__
+sockets.system sources web.pages
 access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
 accepting lines sending sockets.lane

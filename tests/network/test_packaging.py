@@ -18,6 +18,8 @@ MODULES = len(
     re.findall('^    "wsagent/.*",$', (ROOT / "setup.py").read_text(), re.MULTILINE)
 )
 """So many are compiled."""
+ASSETS = {".html", ".css", ".js"}
+"""What pages are made of."""
 
 pytestmark = pytest.mark.packaging
 needsCompiler = pytest.mark.skipif(
@@ -161,7 +163,9 @@ def test_wheel(sources, fresh, tmp_path):
     assert not isCompiled(fresh)
     ours = [path for path in installed(fresh).glob("wsagent/**/*") if path.is_file()]
     suffixes = {path.suffix for path in ours if "__pycache__" not in path.parts}
-    assert suffixes == {".py", ".typed"}
+    assert suffixes == {".py", ".typed", *ASSETS}
+    code = "from wsagent.web.pages import Page; print(len(Page('page').body))"
+    assert int(run(fresh, "-I", "-c", code, folder=fresh.parent)) > 1000
     plugins = installed(fresh) / "twisted"
     assert sorted(each.name for each in plugins.iterdir()) == ["plugins"]
     assert not (installed(fresh) / "tests").exists()
@@ -184,7 +188,7 @@ def test_wheelOfSdist(sources, fresh, tmp_path):
         names = [name for name in archive.namelist() if name.startswith("wsagent/")]
     assert sum(name.endswith(SUFFIX) for name in names) == MODULES
     others = {Path(name).suffix for name in names if not name.endswith(SUFFIX)}
-    assert others == {".py", ".typed"}
+    assert others == {".py", ".typed", *ASSETS}
     pip("--python", fresh, "install", wheel, folder=tmp_path)
     assert isCompiled(fresh)
 

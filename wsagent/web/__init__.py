@@ -1,0 +1,1 @@
+"""HTTP on the port of a server: what stands on C{twisted.web}."""
