@@ -301,7 +301,7 @@ class ServerTests(SynchronousTestCase):
         fields = [("X-Forwarded-For", "203.0.113.7"), ("Origin", "http://evil")]
         peer = self.connect(*fields)
         self.assertEqual(peer.status, 403)
-        self.assertRegex(self.lines[0], r"^203\.0\.113\.7 refused, 403: ")
+        self.assertRegex(self.lines[0], r"^203\.0\.113\.7 refused, 403, /: ")
 
     def test_malformed(self):
         """A proxy that cannot be understood is answered, and named in the log."""
@@ -312,7 +312,7 @@ class ServerTests(SynchronousTestCase):
             self.lines,
             [
                 (
-                    "192.0.2.1:54321 refused, 400: a proxy forwards for what is no "
+                    "192.0.2.1:54321 refused, 400, /: a proxy forwards for what is no "
                     "address: by 192.0.2.1:54321, of settings.trustedProxies"
                 ),
             ],

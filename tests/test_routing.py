@@ -468,11 +468,11 @@ class RouteTests(SynchronousTestCase):
             connected(factory, request=upgradeRequest("/" + "y" * 5000))
             connected(factory, request=upgradeRequest("/x", ["b"]))
         lines = [event["log_format"].format(**event) for event in events]
-        where = "404: no route: host 'localhost', path"
+        why = "no route at host 'localhost', allowed by --route or routes"
         said = [
-            rf"""{where} "/y'\\n", allowed by --route or routes""",
-            f"{where} '/{'y' * 97}, allowed by --route or routes",
-            "400: no common subprotocol: a",
+            rf"404, /y'\n: {why}",
+            f"404, /{'y' * 98}: {why}",
+            "400, /x: no common subprotocol: a",
         ]
         self.assertEqual(lines, [f"192.0.2.1:54321 refused, {each}" for each in said])
 

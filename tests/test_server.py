@@ -596,8 +596,8 @@ class FactoryTests(SynchronousTestCase):
             lines,
             [
                 f"{refused}, 405: method is not GET",
-                f"{refused}, 403: Origin 'http://evil', {allowed}: https://a, null",
-                f"{refused}, 403: Origin 'http://x', {allowed}: localhost",
+                f"{refused}, 403, /: Origin 'http://evil', {allowed}: https://a, null",
+                f"{refused}, 403, /: Origin 'http://x', {allowed}: localhost",
             ],
         )
 

@@ -52,6 +52,7 @@ class ServerOpening:
         self._isAnswered = False
         self._arrival = PLAIN
         self._isPeerCounted = True
+        self._path: str | None = None
 
     def connectionMade(self, wire: Wire) -> None:
         """Wait for the request, or refuse it beforehand."""
@@ -133,6 +134,7 @@ class ServerOpening:
     def _decide(self, request: Request) -> None:
         """Ask each rule of the door, which raises to refuse; then the agent."""
         settings = self._factory.settings
+        self._path = request.path
         try:
             if self._factory.trust is not None:
                 request = self._factory.trust.seen(request)
@@ -240,9 +242,11 @@ class ServerOpening:
         self._factory.statistics.handshakes[str(refusal.status)] += 1
         if not isinstance(refusal, LimitReached):
             _log.info(
-                "{peer} refused, {status}: {why}",
+                "{peer} refused, {status}{place}: {why}",
                 peer=describePeer(self._peer),
                 status=refusal.status,
+                path=self._path,
+                place=f", {self._path:.99}" if self._path else "",
                 why=refusal.why,
             )
         elif not self._factory.admission.turnAway(self._wire, refusal, self._peer):

@@ -103,7 +103,7 @@ def noteEnd(
     subprotocol = agent.subprotocol
     error: Any = failure.value
     _log.info(
-        "{peer} closed {ending}, {path}{spoken}, {seconds:.3f} s, received "
+        "{peer} closed {ending}, {path:.99}{spoken}, {seconds:.3f} s, received "
         "{messagesReceived} messages in {octetsReceived} octets, sent "
         "{messagesSent} in {octetsSent}",
         peer=peer,

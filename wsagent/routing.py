@@ -120,8 +120,8 @@ class Routes:
         """
         answering = self._at(request)
         if not answering:
-            where = f"host {request.host!r:.99}, path {request.path!r:.99}"
-            why = f"no route: {where}, allowed by --route or routes"
+            host = f"{request.host!r:.99}"
+            why = f"no route at host {host}, allowed by --route or routes"
             raise Refusal(404, body="nothing is here\n", why=why)
         offered = request.offeredSubprotocols
         subprotocol = next((name for name in answering if name in offered), None)

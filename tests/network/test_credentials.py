@@ -68,7 +68,8 @@ def test_basic(who, passwords):
     for text in ("alice:Wonderland", "eve:wonderland", "alice:", ":"):
         assert greeting(server, basic(text)) == 401
     assert greeting(server) == 401
-    assert "refused, 401: credentials: none, needed by the guard, --auth" in server.log
+    needed = "credentials: none, needed by the guard, --auth"
+    assert f"refused, 401, /: {needed}" in server.log
     assert "Basic, not accepted" in server.log
     for secret in ("wonderland", basic("alice:wonderland")[1].split()[1]):
         assert secret not in server.log.lower()
@@ -253,5 +254,5 @@ def test_browser(who, tmp_path):
         assert connects(browser, url) == "alice None, "
         other = url.replace("localhost", "127.0.0.1")
         assert connects(browser, other, "chat", f"bearer.{token}") == "refused"
-    assert "refused, 403: Origin 'http://localhost:" in server.log
+    assert "refused, 403, /: Origin 'http://localhost:" in server.log
     assert token not in server.log
