@@ -23,7 +23,7 @@ core.connection core.forwarded core.responses
 core.preface
 addresses build conversation descriptors errors interfaces sockets.__init__ web.__init__
 sockets.system sources web.pages
-notifying
+logs notifying
 access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
 accepting lines sending sockets.lane
