@@ -1,8 +1,6 @@
 """L{wsagent.notifying}: what systemd is told, through a socket of its kind."""
 
-import contextlib
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -15,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsagent.notifying import Notifier
 
 from .core.notation import row
+from .systemd import Systemd
 
 
 class NotifierTests(SynchronousTestCase):
@@ -28,20 +27,10 @@ class NotifierTests(SynchronousTestCase):
         self.systemd = self.listen(self.path)
 
     def listen(self, path):
-        """Make a socket of systemd's kind."""
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        """Hear of a service."""
+        listening = Systemd(path)
         self.addCleanup(listening.close)
-        listening.bind(path)
-        listening.setblocking(False)
         return listening
-
-    def heard(self):
-        """Give what was said by now, each datagram as its lines."""
-        datagrams = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                datagrams.append(self.systemd.recv(65_536).decode().split("\n"))
-        return datagrams
 
     def make(self, watchdogTimeout=None):
         """Make the notifier that is tested."""
@@ -54,18 +43,18 @@ class NotifierTests(SynchronousTestCase):
         notifier = self.make(watchdogTimeout)
         notifier.ready("fine")
         self.clock.advance(0)
-        self.heard()
+        self.systemd.heard()
         return notifier
 
     def test_ready(self):
         """It says that we are ready once the reactor runs, and how we are."""
         self.make().ready("listening on 192.0.2.2:8001")
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.systemd.heard(), [])
         self.clock.advance(0)
         wanted = ["READY=1", "STATUS=listening on 192.0.2.2:8001"]
-        self.assertEqual(self.heard(), [wanted])
+        self.assertEqual(self.systemd.heard(), [wanted])
         self.clock.advance(3600)
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.systemd.heard(), [])
 
     def test_stopping(self):
         """It says at once that we stop, and then how that goes, until it is done."""
@@ -73,12 +62,12 @@ class NotifierTests(SynchronousTestCase):
         left = [12]
         notifier.stopping(lambda: f"draining {left[0]}", 30)
         wanted = ["STOPPING=1", "EXTEND_TIMEOUT_USEC=40000000", "STATUS=draining 12"]
-        self.assertEqual(self.heard(), [wanted])
+        self.assertEqual(self.systemd.heard(), [wanted])
         self.clock.advance(1)
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.systemd.heard(), [])
         left[0] = 3
         self.clock.pump([1, 1])
-        self.assertEqual(self.heard(), [["STATUS=draining 3"]])
+        self.assertEqual(self.systemd.heard(), [["STATUS=draining 3"]])
         notifier.stopped()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -88,7 +77,7 @@ class NotifierTests(SynchronousTestCase):
         notifier.ready("fine")
         notifier.stopping(lambda: "draining", 1)
         self.clock.advance(0)
-        self.assertEqual([lines[0] for lines in self.heard()], ["STOPPING=1"])
+        self.assertEqual([lines[0] for lines in self.systemd.heard()], ["STOPPING=1"])
 
     def test_again(self):
         """Who was stopped can start again."""
@@ -96,19 +85,19 @@ class NotifierTests(SynchronousTestCase):
         notifier.stopped()
         notifier.ready("again")
         self.clock.advance(0)
-        self.assertEqual(self.heard(), [["READY=1", "STATUS=again"]])
+        self.assertEqual(self.systemd.heard(), [["READY=1", "STATUS=again"]])
 
     def test_reloading(self):
         """It says when something is read again, by the system's clock, and when not."""
         notifier = self.makeReady()
         before = time.monotonic_ns() // 1000
         with notifier.reloading():
-            ((reloading, told),) = self.heard()
+            ((reloading, told),) = self.systemd.heard()
         self.assertEqual(reloading, "RELOADING=1")
         name, _, number = told.partition("=")
         self.assertEqual(name, "MONOTONIC_USEC")
         self.assertTrue(before <= int(number) <= time.monotonic_ns() // 1000)
-        self.assertEqual(self.heard(), [["READY=1"]])
+        self.assertEqual(self.systemd.heard(), [["READY=1"]])
 
     def test_reloadingFails(self):
         """It is over too when it fails."""
@@ -116,7 +105,7 @@ class NotifierTests(SynchronousTestCase):
         with self.assertRaises(ZeroDivisionError), notifier.reloading():
             raise ZeroDivisionError
         self.assertEqual(
-            [lines[0] for lines in self.heard()], ["RELOADING=1", "READY=1"]
+            [lines[0] for lines in self.systemd.heard()], ["RELOADING=1", "READY=1"]
         )
 
     def test_reloadingUnready(self):
@@ -127,25 +116,25 @@ class NotifierTests(SynchronousTestCase):
         notifier.ready("fine")
         with notifier.reloading():
             pass
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.systemd.heard(), [])
         self.clock.advance(0)
         notifier.stopping(lambda: "draining", 1)
-        self.heard()
+        self.systemd.heard()
         with notifier.reloading():
             pass
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.systemd.heard(), [])
 
     def test_watchdog(self):
         """Twice in a watchdog's time it hears of us, also while we stop."""
         notifier = self.makeReady(20)
         self.clock.advance(9)
-        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.systemd.heard(), [])
         self.clock.pump([1, 10])
-        self.assertEqual(self.heard(), [["WATCHDOG=1"]] * 2)
+        self.assertEqual(self.systemd.heard(), [["WATCHDOG=1"]] * 2)
         notifier.stopping(lambda: "draining", 30)
-        self.heard()
+        self.systemd.heard()
         self.clock.advance(10)
-        self.assertEqual(self.heard(), [["WATCHDOG=1"]])
+        self.assertEqual(self.systemd.heard(), [["WATCHDOG=1"]])
         notifier.stopped()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -154,7 +143,7 @@ class NotifierTests(SynchronousTestCase):
         notifier = self.make()
         notifier.ready("unix:a\nSTOPPING=1 \udcff" + 9000 * "é")
         self.clock.advance(0)
-        ((ready, status),) = self.heard()
+        ((ready, status),) = self.systemd.heard()
         self.assertEqual(ready, "READY=1")
         self.assertTrue(status.startswith("STATUS=unix:a STOPPING=1 ?é"), status)
         self.assertLess(len(status.encode()), 2048)
@@ -162,19 +151,15 @@ class NotifierTests(SynchronousTestCase):
     def test_noRoom(self):
         """What systemd has no room for is said later, in order, and once."""
         notifier = self.makeReady(10)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-            other.setblocking(False)
-            with self.assertRaises(BlockingIOError):
-                while True:
-                    other.sendto(b"other", self.path)
+        self.systemd.fill()
         self.clock.advance(5)
         self.clock.advance(5)
         with notifier.reloading():
             pass
-        others = self.heard()
+        others = self.systemd.heard()
         self.assertEqual(others, [["other"]] * len(others))
         self.clock.advance(0.1)
-        names = [lines[0] for lines in self.heard()]
+        names = [lines[0] for lines in self.systemd.heard()]
         self.assertEqual(names, ["WATCHDOG=1", "RELOADING=1", "READY=1"])
 
     def test_nobody(self):
@@ -214,18 +199,18 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(len(events), 1)
         self.systemd = self.listen(self.path)
         self.clock.advance(5)
-        self.assertEqual(self.heard(), [["WATCHDOG=1"]])
+        self.assertEqual(self.systemd.heard(), [["WATCHDOG=1"]])
         notifier.stopped()
 
     @skipUnless(sys.platform == "linux", "has no abstract sockets")
     def test_abstract(self):
         """C{@} begins the name of an abstract socket."""
-        # Linux finds a free one.
         self.systemd = self.listen("")
-        self.path = "@" + self.systemd.getsockname()[1:].decode()
+        self.path = self.systemd.address
+        self.assertEqual(self.path[0], "@")
         self.make().ready("fine")
         self.clock.advance(0)
-        self.assertEqual(self.heard(), [["READY=1", "STATUS=fine"]])
+        self.assertEqual(self.systemd.heard(), [["READY=1", "STATUS=fine"]])
 
 
 class EnvironmentTests(NotifierTests):
@@ -265,7 +250,7 @@ class EnvironmentTests(NotifierTests):
             with row(told):
                 notifier.ready("fine")
                 self.clock.pump([0, 3600])
-                self.assertEqual(self.heard(), [["READY=1", "STATUS=fine"]])
+                self.assertEqual(self.systemd.heard(), [["READY=1", "STATUS=fine"]])
             notifier.stopped()
 
     def test_watched(self):
@@ -274,5 +259,5 @@ class EnvironmentTests(NotifierTests):
         notifier = Notifier.fromEnvironment(self.clock, environment)
         notifier.ready("fine")
         self.clock.pump([0, 0.5])
-        self.assertEqual(self.heard()[1:], [["WATCHDOG=1"]])
+        self.assertEqual(self.systemd.heard()[1:], [["WATCHDOG=1"]])
         notifier.stopped()

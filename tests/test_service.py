@@ -16,11 +16,13 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from wsagent.build import describeBuild
+from wsagent.notifying import Notifier
 from wsagent.server import WebSocketServerFactory
 from wsagent.service import CannotStart, ListeningService, WebSocketService
 from wsagent.testing import connected
 
 from .agents import Noting
+from .systemd import Systemd
 
 
 @implementer(IListeningPort)
@@ -279,6 +281,115 @@ class ServiceTests(SynchronousTestCase):
         peer.finish()
         self.successResultOf(stopped)
         self.assertEqual(noted, ["privileged", "start", "stop"])
+
+
+class NotifyingTests(SynchronousTestCase):
+    """What L{WebSocketService} has systemd told."""
+
+    def setUp(self):
+        """Make a service with a companion that listens too."""
+        self.systemd = Systemd(self.mktemp())
+        self.addCleanup(self.systemd.close)
+        self.reactor = MemoryReactorClock()
+        self.factory = WebSocketServerFactory(Noting, reactor=self.reactor)
+        self.endpoints = [MemoryEndpoint(), Reloading(), MemoryEndpoint()]
+        *endpoints, other = self.endpoints
+        notifier = Notifier(self.reactor, self.systemd.address, 20)
+        self.addCleanup(notifier.stopped)
+        companion = ListeningService(Factory.forProtocol(Protocol), [other], "console")
+        self.service = WebSocketService(
+            self.factory,
+            endpoints,
+            None,
+            [companion, Service()],
+            notifier,
+        )
+
+    def listen(self, count):
+        """
+        Start, and have some endpoints listen.
+
+        @return: their ports.
+        """
+        self.service.startService()
+        ports = [MemoryPort(8001 + number) for number in range(count)]
+        for endpoint, port in zip(self.endpoints, ports, strict=False):
+            endpoint.listening[0].callback(port)
+        return ports
+
+    def stop(self, ports):
+        """Stop, and close the ports."""
+        stopped = self.service.stopService()
+        for port in ports[:2]:
+            port.stopping.callback(None)
+        return stopped
+
+    def test_ready(self):
+        """It is ready when all ports listen, the companions' too, and not before."""
+        self.listen(2)
+        self.reactor.advance(9)
+        self.assertEqual(self.systemd.heard(), [])
+        self.endpoints[2].listening[0].callback(MemoryPort(8003))
+        self.assertEqual(self.systemd.heard(), [])
+        self.reactor.advance(0)
+        status = "STATUS=listening on 192.0.2.2:8001, 192.0.2.2:8002"
+        self.assertEqual(self.systemd.heard(), [["READY=1", status]])
+        self.reactor.advance(10)
+        self.assertEqual(self.systemd.heard(), [["WATCHDOG=1"]])
+
+    def test_cannotListen(self):
+        """It never is when one does not."""
+        self.listen(2)
+        self.endpoints[2].listening[0].errback(OSError("taken"))
+        self.reactor.advance(9)
+        self.assertEqual(self.systemd.heard(), [])
+
+    def test_reload(self):
+        """It says that it reads certificates again."""
+        self.listen(3)
+        self.reactor.advance(0)
+        self.systemd.heard()
+        self.service.reload()
+        self.assertEqual(self.endpoints[1].reloaded, 1)
+        names = [lines[0] for lines in self.systemd.heard()]
+        self.assertEqual(names, ["RELOADING=1", "READY=1"])
+
+    def test_stop(self):
+        """It says that it stops, and for how many it waits."""
+        ports = self.listen(3)
+        self.reactor.advance(0)
+        peers = [connected(self.factory), connected(self.factory)]
+        for peer in peers:
+            peer.answersFin = False
+        self.systemd.heard()
+        stopped = self.service.stopService()
+        ((stopping, patience, status),) = self.systemd.heard()
+        self.assertEqual(stopping, "STOPPING=1")
+        self.assertEqual(patience, "EXTEND_TIMEOUT_USEC=40000000")
+        self.assertEqual(status, "STATUS=draining, connections left: 2")
+        for port in ports[:2]:
+            port.stopping.callback(None)
+        for peer in peers:
+            peer.pump()
+        peers[0].finish()
+        self.reactor.advance(1)
+        self.assertEqual(
+            self.systemd.heard(),
+            [["STATUS=draining, connections left: 1"]],
+        )
+        peers[1].finish()
+        ports[2].stopping.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(self.systemd.heard(), [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stopWhileStarting(self):
+        """Who is stopped before all ports listen never was ready."""
+        self.service.startService()
+        self.successResultOf(self.service.stopService())
+        self.reactor.advance(0)
+        names = [lines[0] for lines in self.systemd.heard()]
+        self.assertEqual(names, ["STOPPING=1"])
 
 
 class ListeningServiceTests(SynchronousTestCase):

@@ -23,6 +23,8 @@ from wsagent.settings import Settings
 from wsagent.tap import Options, makeService
 from wsagent.testing import connected, upgradeRequest
 
+from .systemd import Systemd
+
 OWN_CLASS = """\
 from wsagent import WebSocketProtocol
 
@@ -326,6 +328,20 @@ class ServiceTests(SynchronousTestCase):
             options = parsed("--port=0")
             options.parent = {"nodaemon": isStaying}
             self.assertEqual(makeService(options)._reloadSignal, expected)
+
+    def test_systemd(self):
+        """The service has taken what systemd says out of the environment."""
+        systemd = Systemd(self.mktemp())
+        self.addCleanup(systemd.close)
+        environment = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1"}
+        for name, value in environment.items():
+            self.addCleanup(os.environ.pop, name, None)
+            os.environ[name] = value
+        service = makeService(parsed("--port=0"))
+        self.assertEqual(set(environment) & set(os.environ), set())
+        self.successResultOf(service.stopService())
+        ((stopping, *_),) = systemd.heard()
+        self.assertEqual(stopping, "STOPPING=1")
 
     def test_plugin(self):
         """C{twistd} finds the plugin, which makes the service."""

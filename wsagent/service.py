@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from .accepting import makePatient
 from .addresses import describePeer, isLocal
 from .build import describeBuild
+from .notifying import Notifier
 from .server import WebSocketServerFactory
 
 _log = Logger()
@@ -104,6 +105,11 @@ class ListeningService(Service):
             if port is not None:
                 yield port.stopListening()
 
+    def whenListening(self) -> Deferred[bool]:
+        """Ask whether all ports listen, as soon as that is known of each."""
+        ports = gatherResults(self._listening)
+        return ports.addCallback(lambda found: None not in found)
+
     def _listens(self, port: IListeningPort) -> IListeningPort:
         """Say where, unless it may not be there."""
         address = port.getHost()
@@ -139,14 +145,17 @@ class WebSocketService(ListeningService):
         endpoints: Sequence[IStreamServerEndpoint],
         reloadSignal: int | None = None,
         companions: Iterable[IService] = (),
+        notifier: Notifier | None = None,
     ) -> None:
         """
         @param endpoints: where to listen.
         @param reloadSignal: has us L{reload}, as C{signal.SIGHUP}; the process
             then has to be ours.
         @param companions: what runs as long as there are connections.
+        @param notifier: tells systemd how it goes; without, nobody is told.
         """
         super().__init__(factory, endpoints)
+        self._notifier = notifier or Notifier(factory.reactor)
         self._reloadSignal = reloadSignal
         self._signalledBefore: Any = None
         self._companions = MultiService()
@@ -169,21 +178,21 @@ class WebSocketService(ListeningService):
         """Listen, unless that is done."""
         super().startService()
         self._companions.startService()
+        listening = [
+            each.whenListening()
+            for each in (self, *self._companions)
+            if isinstance(each, ListeningService)
+        ]
+        gatherResults(listening).addCallback(self._serves)
         if self._reloadSignal is not None:
             self._signalledBefore = signal(self._reloadSignal, self._signalled)
 
     def reload(self) -> None:
         """Have each endpoint read its certificates again; say so, or why not."""
-        for endpoint in self._endpoints:
-            if not hasattr(endpoint, "reload"):
-                continue
-            try:
-                endpoint.reload()
-            except Exception as error:  # noqa: BLE001 - whatever is in its files
-                why = f"{type(error).__name__}: {error}".splitlines()[0]
-                _log.error("certificates not read, the old ones stay: {why}", why=why)
-            else:
-                _log.info("certificates read, for connections from now on")
+        with self._notifier.reloading():
+            for endpoint in self._endpoints:
+                if hasattr(endpoint, "reload"):
+                    _reload(endpoint)
 
     @inlineCallbacks
     def stopService(self) -> Generator[Deferred[Any], Any, None]:
@@ -195,9 +204,21 @@ class WebSocketService(ListeningService):
         if self._reloadSignal is not None and self._signalledBefore is not None:
             signal(self._reloadSignal, self._signalledBefore)
             self._signalledBefore = None
+        self._notifier.stopping(self._waitsFor, self.factory.settings.drainTimeout)
         yield super().stopService()
         yield self.factory.drain()
         yield self._companions.stopService()
+        self._notifier.stopped()
+
+    def _serves(self, isListening: list[bool]) -> None:
+        """Say that we are ready, if all ports listen."""
+        if all(isListening):
+            where = ", ".join(map(describePeer, self.addresses))
+            self._notifier.ready(f"listening on {where}")
+
+    def _waitsFor(self) -> str:
+        """Say what a stop waits for."""
+        return f"draining, connections left: {len(self.factory.wires)}"
 
     def _signalled(self, _number: int, _frame: object) -> None:
         """Reload, as soon as the reactor runs on."""
@@ -207,3 +228,14 @@ class WebSocketService(ListeningService):
         """Say where, and be patient there."""
         makePatient(port, self.factory.wheel)
         return super()._listens(port)
+
+
+def _reload(endpoint: Any) -> None:
+    """Have an endpoint read its certificates again; say so, or why not."""
+    try:
+        endpoint.reload()
+    except Exception as error:  # noqa: BLE001 - whatever is in its files
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        _log.error("certificates not read, the old ones stay: {why}", why=why)
+    else:
+        _log.info("certificates read, for connections from now on")

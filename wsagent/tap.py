@@ -15,6 +15,7 @@ from .authoptions import AuthOptions
 from .core.heads import isToken
 from .endpoints import serverFromString
 from .loading import inLine, inOneLine, loaded
+from .notifying import Notifier
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Route, Routes
 from .server import WebSocketServerFactory
@@ -161,7 +162,15 @@ def makeService(options: Options) -> IService:
     isStaying = told.get("nodaemon", True) and os.isatty(0)
     isReloading = hasattr(signal, "SIGHUP") and not isStaying
     reloadSignal = signal.SIGHUP if isReloading else None
-    return WebSocketService(options.makeFactory(), options.endpoints, reloadSignal)
+    factory = options.makeFactory()
+    # Now: a daemon is not yet in the background.
+    notifier = Notifier.fromEnvironment(factory.reactor)
+    return WebSocketService(
+        factory,
+        options.endpoints,
+        reloadSignal,
+        notifier=notifier,
+    )
 
 
 def _endpoint(port: str) -> IStreamServerEndpoint:
