@@ -23,7 +23,7 @@ core.connection core.forwarded core.responses
 core.preface
 addresses build conversation descriptors errors interfaces sockets.__init__ web.__init__
 sockets.system sources web.pages
-logs notifying
+commanding logs notifying
 access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
 accepting lines sending sockets.lane
@@ -36,7 +36,9 @@ loading routing
 answering authoptions broadcasting settingoptions
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing
-client talk tap
+agentcommands client processcommands servercommands talk
+commands
+tap
 cli reconnecting
 __init__ __main__
 """
