@@ -206,6 +206,16 @@ class Tab:
             kind = "mouseMoved"
         self._tell("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, **mouse)
 
+    def touch(self, points: Iterable[tuple[float, float]]) -> None:
+        """Put a finger on a point, move it along others, and lift it."""
+        self._tell("Emulation.setTouchEmulationEnabled", enabled=True)
+        kind = "touchStart"
+        for x, y in points:
+            where = [{"x": x, "y": y}]
+            self._tell("Input.dispatchTouchEvent", type=kind, touchPoints=where)
+            kind = "touchMove"
+        self._tell("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     def picture(self, isWhole: bool = False) -> bytes:
         """
         Give the window, as PNG.

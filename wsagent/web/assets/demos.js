@@ -70,7 +70,7 @@ class Sheet {
   }
 
   pressed(event) {
-    if (event.button === 0) {
+    if (event.button === 0 && event.isPrimary) {
       this.canvas.setPointerCapture(event.pointerId);
       this.last = this.place(event);
       this.draw(this.last, this.last);
@@ -78,7 +78,7 @@ class Sheet {
   }
 
   moved(event) {
-    if (this.last !== null) {
+    if (this.last !== null && event.isPrimary) {
       const here = this.place(event);
       this.draw(this.last, here);
       this.last = here;

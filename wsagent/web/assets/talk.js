@@ -28,7 +28,7 @@ const TALKATIVE = 3;  // messages a second: more are not read aloud
 
 class Log {
   constructor() {
-    this.list = at("log");
+    this.list = at("rows");
     this.lately = 0;
     at("clear-log").addEventListener("click", () => this.clear());
     this.clear();
@@ -87,16 +87,17 @@ class Log {
 
   add(row) {
     const { list } = this;
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8;
+    const box = at("log");
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 8;
     this.lately += 1;
     setTimeout(() => { this.lately -= 1; }, 1000);
-    list.ariaLive = this.lately > TALKATIVE ? "off" : "polite";
+    box.ariaLive = this.lately > TALKATIVE ? "off" : "polite";
     list.append(row);
     while (list.childElementCount > ROWS) {
       list.firstElementChild.remove();
     }
     if (isAtEnd) {
-      list.scrollTop = list.scrollHeight;
+      box.scrollTop = box.scrollHeight;
     }
   }
 
@@ -127,12 +128,12 @@ class Talk {
   constructor() {
     this.log = new Log();
     this.socket = null;
-    this.isAsked = false;  // by somebody, whose focus we may move
-    const forms = { connect: "connectOrNot", send: "send", close: "close" };
-    for (const [id, method] of Object.entries(forms)) {
+    this.movesFocus = false;  // from what was pressed, to what comes next
+    for (const id of ["connect", "send", "close"]) {
       at(id).addEventListener("submit", (event) => {
         event.preventDefault();
-        this[method]();
+        this.movesFocus = id !== "send";
+        this[id]();
       });
     }
     at("subprotocol").addEventListener("change", () => this.chosen());
@@ -153,14 +154,10 @@ class Talk {
   chosen() {
     const isOther = at("subprotocol").value === "other";
     at("other-label").hidden = !isOther;
+    at("other").setCustomValidity("");
     if (isOther) {
       at("other").focus();
     }
-  }
-
-  connectOrNot() {
-    this.isAsked = true;
-    this.connect();
   }
 
   connect() {
@@ -190,25 +187,25 @@ class Talk {
     this.hasOpened = true;
     this.become("open", "open");
     this.log.event(`open, ${protocol ? `subprotocol ${protocol}` : "no subprotocol"}`);
-    if (this.isAsked) {
+    if (this.movesFocus) {
       at("message").focus();
+      this.movesFocus = false;
     }
   }
 
   closed({ code, reason, wasClean }) {
-    const meaning = MEANINGS[code] ?? (code < 4000 ? "registered" : "an application's own");
     if (this.hasOpened) {
-      const told = reason ? `, “${reason}”` : "";
-      const how = wasClean ? "" : ", uncleanly";
-      this.log.event(`closed ${code} (${meaning})${told}${code === 1006 ? "" : how}`);
+      const meaning = MEANINGS[code] ?? (code < 3000 ? "reserved" : "of its own meaning");
+      this.log.event(`closed ${code} (${meaning})${reason ? `, “${reason}”` : ""}`);
     } else {
       this.log.event("not opened: the server's log, and the browser's console, say why");
     }
-    const hadFocus = at("talk").contains(document.activeElement);
+    const isLost = document.activeElement.matches("#send *, #close *");
     this.socket = null;
     this.become(this.hasOpened && wasClean ? "" : "lost", `closed ${code}`);
-    if (this.isAsked && hadFocus) {
+    if (this.movesFocus || isLost) {
       at("connect-button").focus();
+      this.movesFocus = false;
     }
   }
 
@@ -255,7 +252,6 @@ class Talk {
       this.complain("message", "Pairs of hex digits, such as 68 69 ff");
       return;
     }
-    this.isAsked = true;
     this.socket.send(data);
     this.log.message("sent", data);
     at("message").select();
@@ -271,7 +267,6 @@ class Talk {
       this.complain("reason", "At most 123 octets fit into a Close frame");
       return;
     }
-    this.isAsked = true;
     this.socket.close(code, reason);
     this.log.event(`closing ${code}${reason ? `, “${reason}”` : ""}`);
     this.become("wait", "closing");
