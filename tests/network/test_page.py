@@ -74,9 +74,9 @@ def choose(tab, subprotocol: str) -> None:
 
 def rows(tab, number: int) -> list[str]:
     """Wait for so many rows in the log; give them, without their times."""
-    tab.waitUntil(f"document.querySelectorAll('#log li').length >= {number}")
+    tab.waitUntil(f"document.querySelectorAll('#rows li').length >= {number}")
     script = "li => [...li.children].slice(1).map(each => each.textContent).join(' ')"
-    return tab.run(f"[...document.querySelectorAll('#log li')].map({script})")
+    return tab.run(f"[...document.querySelectorAll('#rows li')].map({script})")
 
 
 def text(tab, name: str) -> str:
