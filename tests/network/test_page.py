@@ -188,11 +188,11 @@ def test_close(start, tab):
     server = start("--port", LOCAL)
     visit(tab, server)
     fill(tab, "code", "4321")
-    fill(tab, "reason", "that’s all")
+    fill(tab, "reason", "grüße, 再见")
     tab.press("Enter")
     assert rows(tab, 3)[1:] == [
-        "· closing 4321, “that’s all”",
-        "· closed 4321 (of its own meaning), “that’s all”",
+        "· closing 4321, “grüße, 再见”",
+        "· closed 4321 (of its own meaning), “grüße, 再见”",
     ]
     state(tab, "talk", "closed 4321")
     waitUntil(lambda: "closed 4321" in server.log, "a close in the log")
@@ -217,7 +217,9 @@ def test_restarted(start, browser):
     visit(tab, first)
     first.stop()
     assert rows(tab, 2)[1].startswith("· closed 1001 (going away)")
-    tab.waitUntil("document.getElementById('draw-state').textContent.startsWith('lost')")
+    tab.waitUntil(
+        "document.getElementById('draw-state').textContent.startsWith('lost')"
+    )
     click(tab, "#connect-button")
     assert rows(tab, 3)[2].startswith("· not opened: ")
     second = start("--port", f"tcp:{first.port}:interface=127.0.0.1")
