@@ -136,6 +136,17 @@ class TableTests(CommandCase):
         self.assertEqual(self.line("help gc"), {"gc": "Collect garbage"})
         self.wrong("help unknown", UnknownCommand)
 
+    def test_json(self):
+        """C{json} runs a command, whose errors are as without it."""
+        peer, address = self.connect()
+        self.assertEqual(self.line(f"json call {address} add 1"), 1)
+        self.line(f"json trace {address} on")
+        peer.sendTextMessage("hello")
+        self.assertEqual(len(self.shown), 1)
+        for line in ("kill", "x", "kill :0"):
+            self.assertEqual(self.wrong(f"json {line}"), self.wrong(line))
+        self.assertEqual(self.wrong("json"), "json: allowed: json COMMAND...")
+
     def test_unknown(self):
         """What is no command is refused as in skynet."""
         for line in ("x", "", " ", "Help", "kill\0", "helps"):

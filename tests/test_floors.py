@@ -38,6 +38,7 @@ demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing
 agentcommands client processcommands servercommands talk
 commands
+console
 tap
 cli reconnecting
 __init__ __main__

@@ -110,6 +110,10 @@ class Commands:
         """Say what is to be done later, by an agent or by all."""
         return self._agents.task(address) if address else self._process.tasks()
 
+    def json(self, line: str, show: Show | None) -> Deferred[Any]:
+        """Run a command; whoever writes lines then writes JSON."""
+        return self.runLine(line, show)
+
     def _find(self, name: str) -> Command:
         """
         Find a command.
@@ -132,8 +136,8 @@ class Commands:
 def _explain(failure: Failure, name: str) -> Any:
     """Say in one line why a command was not done."""
     error = failure.value
-    if isinstance(error, UnknownCommand):
-        raise error
+    if isinstance(error, UnknownCommand) or name == "json":
+        return failure
     if isinstance(error, (CommandError, NoSuchAgent, ValueError)):
         why = str(error).removeprefix(f"{name}: ")
         raise CommandError(f"{name}: {why}") from None
@@ -159,6 +163,13 @@ OWN_COMMANDS = (
         "[ADDRESS]",
         "Say where an agent's coroutines wait, or what the reactor is to do",
         Commands.task,
+    ),
+    Command(
+        "json",
+        "COMMAND...",
+        "Run a command, and answer with one line of JSON",
+        Commands.json,
+        isShowing=True,
     ),
 )
 TABLE = (
