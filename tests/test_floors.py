@@ -36,7 +36,7 @@ loading routing
 answering authoptions broadcasting settingoptions
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing
-agentcommands client processcommands servercommands talk
+agentcommands client operatingoptions processcommands servercommands talk
 commands
 console
 tap

@@ -270,7 +270,8 @@ class ServiceTests(SynchronousTestCase):
             def stopService(self):
                 noted.append("stop")
 
-        service = WebSocketService(self.factory, self.endpoints, None, [Companion()])
+        service = WebSocketService(self.factory, self.endpoints)
+        service.addCompanion(Companion())
         service.privilegedStartService()
         service.startService()
         peer = connected(self.factory)

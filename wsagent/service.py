@@ -160,7 +160,11 @@ class WebSocketService(ListeningService):
         self._signalledBefore: Any = None
         self._companions = MultiService()
         for each in companions:
-            each.setServiceParent(self._companions)
+            self.addCompanion(each)
+
+    def addCompanion(self, companion: IService) -> None:
+        """Have something run as long as there are connections; be not started yet."""
+        companion.setServiceParent(self._companions)
 
     def privilegedStartService(self) -> None:
         """
