@@ -69,6 +69,7 @@ class NotifierTests(SynchronousTestCase):
         self.clock.pump([1, 1])
         self.assertEqual(self.systemd.heard(), [["STATUS=draining 3"]])
         notifier.stopped()
+        self.assertEqual(self.systemd.heard(), [["STATUS="]])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stoppedBefore(self):

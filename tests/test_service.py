@@ -381,7 +381,7 @@ class NotifyingTests(SynchronousTestCase):
         peers[1].finish()
         ports[2].stopping.callback(None)
         self.successResultOf(stopped)
-        self.assertEqual(self.systemd.heard(), [])
+        self.assertEqual(self.systemd.heard(), [["STATUS="]])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_stopWhileStarting(self):
@@ -390,7 +390,7 @@ class NotifyingTests(SynchronousTestCase):
         self.successResultOf(self.service.stopService())
         self.reactor.advance(0)
         names = [lines[0] for lines in self.systemd.heard()]
-        self.assertEqual(names, ["STOPPING=1"])
+        self.assertEqual(names, ["STOPPING=1", "STATUS="])
 
 
 class ListeningServiceTests(SynchronousTestCase):

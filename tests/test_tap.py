@@ -340,7 +340,7 @@ class ServiceTests(SynchronousTestCase):
         service = makeService(parsed("--port=0"))
         self.assertEqual(set(environment) & set(os.environ), set())
         self.successResultOf(service.stopService())
-        ((stopping, *_),) = systemd.heard()
+        ((stopping, *_), _) = systemd.heard()
         self.assertEqual(stopping, "STOPPING=1")
 
     def test_plugin(self):

@@ -111,7 +111,9 @@ class Notifier:
         self._later(_PAUSE, self._tellProgress, describe, status)
 
     def stopped(self) -> None:
-        """Say nothing more."""
+        """Say nothing more, nor have what was said last be believed."""
+        if self._tellProgress in self._calls:
+            self._tell("STATUS=")
         for name in list(self._calls):
             self._cancel(name)
         self._waiting.clear()

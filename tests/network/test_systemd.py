@@ -135,7 +135,7 @@ def test_notify(tmp_path, systemd):
             ]
             assert client.receiveClose() == 1001
         server.wait()
-        assert systemd.heard() == []
+        assert systemd.heard() == [["STATUS="]]
     finally:
         server.stop()
 
