@@ -36,9 +36,10 @@ loading routing
 answering authoptions broadcasting settingoptions
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing
-agentcommands client operatingoptions processcommands servercommands talk
-commands
+agentcommands asking client processcommands servercommands talk
+commands consoling top
 console
+operatingoptions
 tap
 cli reconnecting
 __init__ __main__

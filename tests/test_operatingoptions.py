@@ -1,12 +1,54 @@
 """L{wsagent.operatingoptions}: where operators look inside."""
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactor
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent.operatingoptions import privateEndpoint
+from wsagent.demo import Echo
+from wsagent.operatingoptions import OperatingOptions, privateEndpoint
+from wsagent.server import WebSocketServerFactory
+from wsagent.service import CannotStart, WebSocketService
 
 from .core.notation import row
+
+
+class ConsoleTests(SynchronousTestCase):
+    """C{--console}."""
+
+    def service(self, *arguments):
+        """Make a service of a command line."""
+        options = OperatingOptions()
+        options.parseOptions(arguments)
+        service = WebSocketService(WebSocketServerFactory(Echo, reactor=Clock()), ())
+        options.addCompanions(service)
+        return service
+
+    def test_none(self):
+        """Unless it is asked for, there is no console."""
+        self.assertEqual(list(self.service()._companions), [])
+
+    def test_console(self):
+        """A console runs beside the service, and does its commands."""
+        service = self.service("--console", "8003")
+        (companion,) = service._companions
+        commands = companion.factory.commands
+        service.addresses.append(IPv4Address("TCP", "192.0.2.1", 8001))
+        info = self.successResultOf(commands.run(["info"]))
+        self.assertEqual(info["ports"], ["192.0.2.1:8001"])
+
+    def test_public(self):
+        """It does not start where another machine could connect."""
+        service = self.service("--console", "tcp:0:interface=0.0.0.0")
+        (companion,) = service._companions
+        self.patch(companion._endpoints[0], "_reactor", MemoryReactor())
+        with self.assertRaises(CannotStart) as caught:
+            companion.privilegedStartService()
+        self.assertRegex(
+            str(caught.exception), "^wsagent: console on 0.0.0.0.*, allowed: a UNIX"
+        )
 
 
 class PrivateEndpointTests(SynchronousTestCase):

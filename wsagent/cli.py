@@ -14,14 +14,17 @@ from time import monotonic
 from typing import Any, NoReturn
 
 from . import blocking
+from .asking import DEFAULT_PLACE
+from .consoling import typeToConsole
 from .core.deflate import Compression
 from .core.errors import HandshakeError
 from .core.heads import isToken
 from .errors import ConnectionRejected
 from .settings import Settings
 from .talk import COMMANDS, Talk, fail, milliseconds
-from .terminal import Pipe, Terminal, escaped
+from .terminal import Pipe, Terminal, escaped, isAtTerminal
 from .tokens import addToken
+from .top import showTop
 from .urls import parseURL
 
 _HELP = """\
@@ -46,12 +49,33 @@ exit status:
 example: echo hi | wsagent connect ws://localhost:8001/
 """
 
+_CONSOLE = {
+    "console": """\
+Type commands to a server that was started with twistd wsagent --console.
+
+In a terminal: lines can be edited and are remembered, and the tabulator key
+completes commands and addresses.  In pipes: each line is a command; why one
+was refused goes to standard error, and the exit status then is 1.
+""",
+    "top": """\
+Watch the agents of a server that was started with twistd wsagent --console.
+
+Left and right choose the order, / looks for a text, q leaves.
+""",
+}
+
+_PLACE = """\
+example: twistd -n wsagent --console console.sock
+         wsagent console console.sock
+"""
+
 _ADDING = """\
 Make a token for twistd wsagent --auth token:FILE: its digest is added to the
 file, which is made if there is none, and it is printed, once.
 """
 
 _IS = " [default: %(default)s]"
+_WHERE = "a path, or a port of this machine" + _IS
 _WAIT = "for answers after the end of input; none: until the server closes"
 _LIMIT = "in one message that comes; none: without limit"
 _BINARY = """each line is a bytes message, in hex or as it is; raw also writes
@@ -182,6 +206,21 @@ def _parser() -> _Parser:
     add("--cacert", metavar="FILE", type=_authorities, help=_CACERT)
     add("--insecure", action="store_true", help=_INSECURE)
     connect.set_defaults(run=_connect)
+    for name, run, text in (
+        ("console", typeToConsole, "type commands to a server's console"),
+        ("top", showTop, "watch a server's agents, in a terminal"),
+    ):
+        console = commands.add_parser(
+            name,
+            help=text,
+            description=_CONSOLE[name],
+            epilog=_PLACE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        add = console.add_argument
+        add("place", metavar="ENDPOINT", nargs="?", default=DEFAULT_PLACE, help=_WHERE)
+        console.set_defaults(run=lambda options, run=run: run(options.place))
     token = commands.add_parser(
         "token",
         help="make a token that lets somebody in",
@@ -272,11 +311,10 @@ def _connect(options: argparse.Namespace) -> int:
 
 def _screen(options: argparse.Namespace) -> Terminal | Pipe:
     """Choose how to talk."""
-    isScreen = sys.stdout.isatty()
-    if isScreen and sys.stdin.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        return Terminal(sys.stdout, tuple(COMMANDS))
+    if isAtTerminal():
+        return Terminal(sys.stdout, COMMANDS)
     isRaw = options.binary == "raw"
-    return Pipe(sys.stdin.buffer, sys.stdout.buffer, isScreen, isRaw)
+    return Pipe(sys.stdin.buffer, sys.stdout.buffer, sys.stdout.isatty(), isRaw)
 
 
 def _refusal(error: ConnectionRejected) -> str:

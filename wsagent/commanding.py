@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+GREETING: Final = "Welcome to wsagent console"
+"""The first line that a console writes."""
+OK: Final = "<CMD OK>"
+ERROR: Final = "<CMD Error>"
+"""The line that ends an answer, if it is bad."""
 
 Show = Callable[[str], object]
 """Takes the lines that come after a command is done, as of a trace."""

@@ -29,12 +29,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .addresses import describePeer
+from .commanding import ERROR, GREETING, OK
 from .commands import Commands
 from .terminal import escaped
 
-GREETING: Final = "Welcome to wsagent console"
-OK: Final = "<CMD OK>"
-ERROR: Final = "<CMD Error>"
 LINE_LIMIT: Final = 65_536
 """Octets in a line that is typed."""
 CONSOLES_LIMIT: Final = 32

@@ -1,14 +1,40 @@
-"""The options that let operators look inside."""
+"""The options that let operators look inside: L{OperatingOptions}."""
 
 from __future__ import annotations
 
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
+from .commands import Commands
+from .console import ConsoleFactory
 from .endpoints import serverFromString
-from .loading import inLine
+from .inspection import Inspection
+from .loading import inLine, inOneLine
+from .service import ListeningService, WebSocketService
 
 _PLACE = "0 to 65535, or an endpoint such as unix:/run/wsagent/NAME.sock"
+
+
+class OperatingOptions(usage.Options):
+    """The options that say where operators look inside."""
+
+    _console: IStreamServerEndpoint | None = None
+
+    @inOneLine
+    def opt_console(self, place: str) -> None:
+        """
+        Where to type commands, with wsagent console: an endpoint such as
+        unix:console.sock, which is its owner's alone, or a port of this machine, which
+        is anybody's who is on it [default: nowhere].
+        """
+        self._console = privateEndpoint("console", place)
+
+    def addCompanions(self, service: WebSocketService) -> None:
+        """Have run beside a service what looks into it."""
+        commands = Commands(Inspection(service.factory), service)
+        if self._console is not None:
+            factory, endpoints = ConsoleFactory(commands), [self._console]
+            service.addCompanion(ListeningService(factory, endpoints, "console", True))
 
 
 def privateEndpoint(option: str, place: str) -> IStreamServerEndpoint:

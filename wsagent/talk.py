@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from contextlib import suppress
 from threading import Thread
@@ -11,7 +10,7 @@ from threading import Thread
 from .blocking import BlockingConnection
 from .core import codes
 from .errors import ClosedCleanly, ClosedUncleanly
-from .terminal import Lines, Pipe, Terminal, escaped
+from .terminal import Lines, Pipe, Terminal, escaped, ignoreOutput
 
 PONG_TIMEOUT = 10
 """Seconds that a ping waits for."""
@@ -183,8 +182,8 @@ class Talk:
         except (ClosedCleanly, ClosedUncleanly):
             pass
         except OSError:
-            # Nobody reads any more, as after "| head".  Python need not try again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Nobody reads any more, as after "| head".
+            ignoreOutput()
         finally:
             self._lines.stop()
 

@@ -16,6 +16,7 @@ from .core.heads import isToken
 from .endpoints import serverFromString
 from .loading import inLine, inOneLine, loaded
 from .notifying import Notifier
+from .operatingoptions import OperatingOptions
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Route, Routes
 from .server import WebSocketServerFactory
@@ -26,7 +27,7 @@ DEFAULT_PORT = "8001"
 _ENDPOINT = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
 
 
-class Options(AuthOptions, SettingOptions):
+class Options(AuthOptions, OperatingOptions, SettingOptions):
     """What C{twistd wsagent} is told."""
 
     synopsis = "[options]"
@@ -165,12 +166,14 @@ def makeService(options: Options) -> IService:
     factory = options.makeFactory()
     # Now: a daemon is not yet in the background.
     notifier = Notifier.fromEnvironment(factory.reactor)
-    return WebSocketService(
+    service = WebSocketService(
         factory,
         options.endpoints,
         reloadSignal,
         notifier=notifier,
     )
+    options.addCompanions(service)
+    return service
 
 
 def _endpoint(port: str) -> IStreamServerEndpoint:

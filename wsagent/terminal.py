@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -36,6 +36,15 @@ def escaped(text: str) -> str:
     )
 
 
+def columnsOf(text: str) -> int:
+    """Count the columns of a terminal that a text takes, which is printable."""
+    return sum(
+        not unicodedata.combining(each)
+        and (2 if unicodedata.east_asian_width(each) in "WF" else 1)
+        for each in text
+    )
+
+
 def rows(text: str, width: int) -> Iterator[str]:
     """
     Cut a text into rows of a terminal, escaped.
@@ -45,8 +54,7 @@ def rows(text: str, width: int) -> Iterator[str]:
     for line in text.expandtabs().split("\n"):
         row, used = "", 0
         for character in escaped(line):
-            columns = 2 if unicodedata.east_asian_width(character) in "WF" else 1
-            columns = 0 if unicodedata.combining(character) else columns
+            columns = columnsOf(character)
             if used + columns > width:
                 yield row
                 row, used = "", 0
@@ -55,12 +63,23 @@ def rows(text: str, width: int) -> Iterator[str]:
         yield row
 
 
-def historyFile() -> Path:
+def historyFile(name: str = "history") -> Path:
     """Find where the lines that were typed are kept."""
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
     if not state.is_absolute():
         state = Path.home() / ".local" / "state"
-    return state / "wsagent" / "history"
+    return state / "wsagent" / name
+
+
+def isAtTerminal() -> bool:
+    """Ask whether a person types, at a terminal that can be written all over."""
+    isDumb = os.environ.get("TERM", "dumb") == "dumb"
+    return sys.stdout.isatty() and sys.stdin.isatty() and not isDumb
+
+
+def ignoreOutput() -> None:
+    """Write nothing more to who does not read it, and not at the end either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Lines:
@@ -212,17 +231,20 @@ class Terminal:
     def __init__(
         self,
         screen: TextIO,
-        words: Sequence[str] = (),
+        words: Iterable[str] = (),
         columns: Callable[[], int] = lambda: os.get_terminal_size(1).columns,
+        history: str = "history",
     ) -> None:
         """
         @param screen: a terminal like a VT102, which is nearly every one.
-        @param words: what the tabulator key completes.
+        @param words: what the tabulator key completes, asked for each time.
         @param columns: says how wide it is now.
+        @param history: the name of the file that lines are remembered in.
         """
         self._screen = screen
         self._words = words
         self._columns = columns
+        self._history = history
         self._lock = Lock()
         self._keys = Keys()
         self._isOpen = False
@@ -246,7 +268,7 @@ class Terminal:
             readline.parse_and_bind("tab: complete")
             readline.set_completer_delims("")
             readline.set_completer(self._completed)
-            readline.read_history_file(historyFile())
+            readline.read_history_file(historyFile(self._history))
 
     def read(self) -> bytes:
         """Wait for a line."""
@@ -282,7 +304,7 @@ class Terminal:
         with suppress(ImportError, OSError, RuntimeError):
             import readline
 
-            path = historyFile()
+            path = historyFile(self._history)
             path.parent.mkdir(0o700, parents=True, exist_ok=True)
             path.touch(0o600)
             path.chmod(0o600)
