@@ -22,7 +22,7 @@ core.handshake core.messages core.outgoing core.permessage
 core.connection core.forwarded core.responses
 core.preface
 addresses build conversation descriptors errors interfaces sockets.__init__ web.__init__
-sockets.system sources web.pages
+sockets.system sources web.pages web.requests
 commanding logs notifying
 access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
@@ -33,9 +33,9 @@ traffic wire
 checkers draining forwarding guard memory speaking statistics
 protocol
 loading routing
-answering authoptions broadcasting settingoptions
+answering authoptions broadcasting settingoptions web.passage
 demo opening prefacing server
-attempt blocking endpoints inspection service terminal testing
+attempt blocking endpoints inspection service terminal testing web.resource
 agentcommands asking client processcommands servercommands talk
 commands consoling top
 console

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
@@ -36,17 +36,23 @@ class ServerOpening:
 
     _wire: Wire
 
-    def __init__(self, factory: WebSocketServerFactory, isDirect: bool = True) -> None:
+    def __init__(
+        self,
+        factory: WebSocketServerFactory,
+        isDirect: bool = True,
+        avatar: Any = None,
+    ) -> None:
         """
         @param factory: whose settings, classes and addresses are used.
         @param isDirect: nobody will yet say that the client is another.
+        @param avatar: who it is, if somebody else than the guard knows.
         """
         self._factory = factory
         self._isDirect = isDirect
-        self._reader: HeadReader[RequestLine] | None = HeadReader(
-            requestLine,
-            factory.settings.headLimit,
-        )
+        self._avatar = avatar
+        self._reader = self._newReader()
+        # All that came, for the site; until it is known whose it is.
+        self._came: bytearray | None = None if factory.site is None else bytearray()
         self._rest = b""
         self._deciding: Deferred[None] | None = None
         self._isAnswered = False
@@ -85,22 +91,38 @@ class ServerOpening:
             if len(self._rest) > self._factory.settings.headLimit:
                 self._wire.transport.pauseProducing()
             return
+        if self._came is not None:
+            self._came += data
         try:
             whole = self._reader.feed(data)
             if whole is None:
                 return
-            self._reader = None
             start, headers, self._rest = whole
+            if self._came is not None and not handshake.isUpgrade(headers):
+                self._pass(self._came)
+                return
+            self._reader = None
             if isWrapped(self._wire.transport):
                 # Now it knows.
                 self._peer = self._wire.transport.getPeer()
             arrival = arrivalOf(self._wire.transport, self._arrival)
             request = handshake.readRequest(start, headers, self._peer, arrival)
         except HandshakeError as error:
+            if self._came is not None and self._reader is not None:
+                # No head, as we read them: the site may know better.
+                self._pass(self._came)
+                return
             status, fields, why = error.status, error.fields, str(error)
             self._refuse(Refusal(status, fields, f"{why}\n", why=why))
         else:
             self._decide(request)
+
+    def resume(self, octets: bytes) -> None:
+        """Read a request that came while the site had the connection."""
+        self._came = None
+        self._reader = self._newReader()
+        self._wire.handOver(self, self._factory.settings.handshakeTimeout)
+        self._wire.dataReceived(octets)
 
     def giveUp(self) -> None:
         """Refuse a request that waits; hang up on what is none yet."""
@@ -117,6 +139,18 @@ class ServerOpening:
             self._factory.statistics.handshakes[NO_ANSWER] += 1
         self._isAnswered = True
         self._cancel()
+
+    def _newReader(self) -> HeadReader[RequestLine] | None:
+        """Make what reads a request's head."""
+        return HeadReader(requestLine, self._factory.settings.headLimit)
+
+    def _pass(self, came: bytearray) -> None:
+        """Have the site go on, from the first octet."""
+        passage = self._factory.passage(self)
+        assert passage is not None
+        self._wire.handOver(passage)
+        passage.connectionMade(self._wire)
+        passage.dataReceived(bytes(came))
 
     def _isPeerKnown(self) -> bool:
         """Ask whether this is the client, and no proxy."""
@@ -146,7 +180,9 @@ class ServerOpening:
             demandOrigin(request, settings.origins, settings.requireOrigin)
             guard = self._factory.guard
             if guard is None:
-                deciding = self._ask(self._factory.buildAgent(found, self._wire))
+                agent = self._factory.buildAgent(found, self._wire)
+                agent.avatar = self._avatar
+                deciding = self._ask(agent)
             else:
                 deciding = guard.login(found.request).addCallback(self._admit, found)
         except Exception:  # noqa: BLE001 - whatever the application raises

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from twisted.python.failure import Failure
 
 from .answering import ServerOpening
@@ -19,7 +19,7 @@ from .core.extensions import Extension
 from .draining import Drain
 from .forwarding import Trust
 from .guard import Guard, Login
-from .interfaces import Opening
+from .interfaces import Opening, WireOwner
 from .limits import Admission, Tally
 from .protocol import ProtocolFactory, WebSocketProtocol
 from .routing import Found, Route, Routes
@@ -27,6 +27,9 @@ from .settings import Settings, withCompression
 from .statistics import Statistics
 from .timing import Wheel, wheelOf
 from .wire import Wire
+
+if TYPE_CHECKING:
+    from .web.passage import Passage
 
 
 class WebSocketServerFactory(protocol.ServerFactory):
@@ -38,6 +41,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
     @ivar extensions: what may be agreed on, the client's order deciding.
     @ivar trust: the proxies that are believed, or C{None}.
     @ivar guard: who is let in, or C{None}: everybody.
+    @ivar site: who answers all other requests, or C{None}: they are refused.
     @ivar statistics: what has happened so far.
     @ivar isDraining: all connections are to end, as the service does.
     """
@@ -54,6 +58,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
         extensions: Sequence[Extension] = (),
         routes: Iterable[Route] = (),
         guard: Guard | None = None,
+        site: IProtocolFactory | None = None,
     ) -> None:
         """
         @param protocol: makes the agents, but where C{routes} say otherwise;
@@ -68,6 +73,8 @@ class WebSocketServerFactory(protocol.ServerFactory):
         @param routes: who answers where; what is nowhere is refused with 404,
             unless there is a C{protocol}.
         @param guard: who is let in; without, everybody.
+        @param site: a C{twisted.web.server.Site}, which answers all that is no
+            request for a WebSocket; without, that is refused.
         @raise ValueError: a subprotocol is no HTTP token, there is nothing to
             make agents, two routes are for the same requests, or the settings
             undo what the guard does.
@@ -80,6 +87,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
         proxies, fields = self.settings.trustedProxies, self.settings.forwardedFields
         self.trust = Trust(proxies, fields) if proxies else None
         self.guard = guard
+        self.site = site
         if guard is not None:
             guard.checkSettings(self.settings)
         self._reactor = reactor
@@ -103,6 +111,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
         extensions: Sequence[Extension] = (),
         routes: Iterable[Route] = (),
         guard: Guard | None = None,
+        site: IProtocolFactory | None = None,
     ) -> WebSocketServerFactory:
         """Make a factory; the same as to call the class."""
         return cls(
@@ -113,6 +122,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             extensions,
             routes,
             guard,
+            site,
         )
 
     @property
@@ -151,11 +161,13 @@ class WebSocketServerFactory(protocol.ServerFactory):
         self,
         opening: Opening,
         addr: IAddress | None = None,
+        owner: WireOwner | None = None,
     ) -> Wire | None:
         """
         Make what Twisted calls the protocol, for one connection.
 
         @param opening: what is to read the request, and whatever is before it.
+        @param owner: is told how it goes, in our place, and tells us.
         @return: C{None} to be rid of it, when so many are refused already that
             this one cannot be told why.
         """
@@ -168,7 +180,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             self.wheel,
             Role.SERVER,
             opening,
-            self,
+            owner or self,
         )
 
     def buildAgent(self, found: Found, wire: Wire) -> WebSocketProtocol:
@@ -232,6 +244,21 @@ class WebSocketServerFactory(protocol.ServerFactory):
     def startFactory(self) -> None:
         """Begin, perhaps again."""
         self.isDraining = False
+        if self.site is not None:
+            self.site.doStart()
+
+    def stopFactory(self) -> None:
+        """Listen nowhere any more."""
+        if self.site is not None:
+            self.site.doStop()
+
+    def passage(self, opening: ServerOpening) -> Passage | None:
+        """Make what has the site answer, if there is one."""
+        if self.site is None:
+            return None
+        from .web.passage import Passage
+
+        return Passage(self.site, opening.resume)
 
     # What wires call
 

@@ -99,8 +99,7 @@ class Wire(Outlet):
         """Begin the opening handshake."""
         opening = self._opening
         assert opening is not None
-        timeout = self.settings.handshakeTimeout
-        self._openDeadline = Deadline(self._wheel, opening.giveUp, timeout)
+        self.handOver(opening, self.settings.handshakeTimeout)
         opening.connectionMade(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -166,6 +165,17 @@ class Wire(Outlet):
         return describePeer(peer)
 
     # What the opening calls
+
+    def handOver(self, opening: Opening, timeout: float | None = None) -> None:
+        """
+        Have another opening go on.
+
+        @param timeout: seconds that it has; C{None}: it sees to that itself.
+        """
+        self._endOpening()
+        self._opening = opening
+        if timeout is not None:
+            self._openDeadline = Deadline(self._wheel, opening.giveUp, timeout)
 
     def open(
         self,

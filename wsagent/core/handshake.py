@@ -166,6 +166,19 @@ def newKey() -> bytes:
     return b64encode(os.urandom(16))
 
 
+def isUpgrade(headers: Headers) -> bool:
+    """
+    Ask whether a request is meant for a WebSocket, right or wrong.
+
+    What a proxy has taken the C{Upgrade} from is: it is told so.
+    """
+    return (
+        b"websocket" in headers.tokens("upgrade")
+        or "sec-websocket-key" in headers
+        or "sec-websocket-version" in headers
+    )
+
+
 def readRequest(
     start: RequestLine,
     headers: Headers,

@@ -1,0 +1,108 @@
+"""A connection that a C{twisted.web} site has: L{Passage}."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import BAD_REQUEST, HTTPChannel
+from twisted.web.iweb import INonQueuedRequestFactory
+
+from wsagent.wire import Wire
+
+from .requests import isUpgrade, octetsOf, takeOver
+
+
+class Passage:
+    """
+    A connection on a port of ours that a site has, until it is asked for a
+    WebSocket.
+
+    The site sees it as one of its own, from its first octet on: connections
+    that stay, requests in a row, bodies and errors are as they are there.  We
+    count the connection, and end it when all are to end.
+    """
+
+    _wire: Wire
+    _channel: Any
+
+    def __init__(
+        self,
+        site: IProtocolFactory,
+        resume: Callable[[bytes], object],
+    ) -> None:
+        """
+        @param site: a C{Site}.
+        @param resume: called with the head of a request for a WebSocket, the
+            first of what follows.
+        """
+        self._site = site
+        self._resume = resume
+        # What has the requests; a proxy for it is what the site makes.
+        self._inner: Any = None
+
+    def connectionMade(self, wire: Wire) -> None:
+        """Have the site make its part."""
+        self._wire = wire
+        transport: Any = wire.transport
+        self._channel = self._site.buildProtocol(transport.getPeer())
+        if self._channel is None:
+            wire.abort("no room at the site")
+            return
+        self._makeRequest = self._channel.requestFactory
+        self._channel.requestFactory = self._newRequest
+        self._channel.makeConnection(transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Hand octets on."""
+        if self._channel is not None:
+            self._channel.dataReceived(data)
+
+    def giveUp(self) -> None:
+        """Be gone once the request is answered that is there, if one is."""
+        inner = self._inner
+        if isinstance(inner, HTTPChannel) and inner.requests:
+            inner.persistent = 0
+        else:
+            self._wire.transport.unregisterProducer()
+            self._wire.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Tell the site."""
+        if self._channel is not None:
+            self._channel.connectionLost(reason)
+
+    def _newRequest(self, channel: Any, *queued: Any) -> Any:
+        """Make a request as the site does, at which we have a look first."""
+        self._inner = channel
+        if INonQueuedRequestFactory.providedBy(self._makeRequest):
+            queued = ()
+        request = self._makeRequest(channel, *queued)
+        process = request.process
+
+        def processed() -> None:
+            del request.process
+            self._process(request, process)
+
+        request.process = processed
+        return request
+
+    def _process(self, request: Any, process: Callable[[], object]) -> None:
+        """Leave a request to the site, unless it is ours."""
+        if not isUpgrade(request):
+            process()
+            return
+        try:
+            octets = octetsOf(request)
+        except ValueError:
+            request.setResponseCode(BAD_REQUEST)
+            request.finish()
+            return
+        rest = takeOver(request.channel, self._wire.dataReceived)
+        # For what the site keeps of it, this is the end.
+        self._channel.connectionLost(Failure(connectionDone.value))
+        self._channel = None
+        self._resume(octets + rest)
