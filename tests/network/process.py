@@ -55,6 +55,7 @@ class Server:
         ports: int = 1,
         stdin: int = subprocess.DEVNULL,
         passed: tuple[int, ...] = (),
+        log: str | None = None,
     ) -> None:
         """
         Start it, and wait until it listens.
@@ -64,6 +65,7 @@ class Server:
         @param ports: on how many.
         @param stdin: its input, as C{Popen} has it.
         @param passed: descriptors that it gets, by the same numbers.
+        @param log: the file to which its log is appended; by default one more.
         """
         if not command or command[0].startswith("-"):
             command = ("twistd", "-n", "wsagent", *command)
@@ -71,9 +73,11 @@ class Server:
             place = command.index("wsagent") + 1
             command = (*command[:place], *OPTIONS, *command[place:])
         program, *arguments = command
-        handle, name = tempfile.mkstemp(".log", "server", folder)
-        self._log = Path(name)
-        with os.fdopen(handle, "wb") as output:
+        if log is None:
+            handle, name = tempfile.mkstemp(".log", "server", folder)
+            os.close(handle)
+        self._log = Path(name) if log is None else folder / log
+        with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [PROGRAMS / program, *arguments],
                 cwd=folder,
@@ -89,7 +93,7 @@ class Server:
         assert not self.hasEnded, self.log
         # In a terminal's format, or in twist's for a file.
         found = re.findall(r"listening on [^ \n]*:([0-9]+)\n", self.log)
-        found = found or re.findall(r'"host": "[^"]*:([0-9]+)"', self.log)
+        found = found or re.findall(r'"host": ?"[^"]*:([0-9]+)"', self.log)
         self.ports = list(map(int, found))
 
     @property

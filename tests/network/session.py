@@ -36,6 +36,7 @@ class Session:
         self._folder = folder
         self._ports: dict[str, str] = {}
         self._words: list[str] = []
+        self._log: str | None = None
         self._files: subprocess.Popen | None = None
         self.server: Server | None = None
 
@@ -67,7 +68,8 @@ class Session:
             path.parent.mkdir(exist_ok=True)
             path.write_text(self._freed(step.text))
         elif step.line.startswith("twistd -n "):
-            self._words = shlex.split(self._freed(step.line))
+            line, _, log = self._freed(step.line).partition(" >> ")
+            self._words, self._log = shlex.split(line), log or None
             self.restart()
         elif "http.server" in step.line:
             self._serveFiles(step.line)
@@ -79,7 +81,7 @@ class Session:
         if self.server is not None:
             self.server.stop()
         ports = max(1, self._words.count("--port"))
-        self.server = Server(self._folder, *self._words, ports=ports)
+        self.server = Server(self._folder, *self._words, ports=ports, log=self._log)
 
     def _freed(self, text: str) -> str:
         """Have free ports in place of those that are named."""

@@ -79,5 +79,7 @@ def test_session(tmp_path, page):
     with Session(tmp_path) as at:
         at.do(Command("twistd -n wsagent --port 8001", ""))
         for step in session(page):
-            if typed(step) not in ELSEWHERE:
+            line = typed(step)
+            isMissing = line.startswith("jq ") and not shutil.which("jq")
+            if line not in ELSEWHERE and not isMissing:
                 at.do(step)
