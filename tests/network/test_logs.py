@@ -5,10 +5,13 @@ import os
 import re
 import signal
 from io import StringIO
+from textwrap import dedent
 
 from twisted.logger import eventsFromJSONLogFile, formatEvent
 
-from .client import Client, dial
+from tests.documents import ROOT
+
+from .client import Client, dial, dialUnix
 from .process import LOCAL, Server, end, run, waitUntil
 
 FAILING = """
@@ -19,6 +22,8 @@ class Failing(WebSocketProtocol):
         print("now")
         raise ValueError(message)
 """
+PAGE = (ROOT / "docs" / "logs.rst").read_text()
+_TEXT = re.compile(r"^\.\. code-block:: text\n\n((?: +.*\n)+)", re.MULTILINE)
 JSON = ("twistd", "-n", "--logger", "wsagent.logs.jsonLines", "wsagent")
 
 
@@ -42,6 +47,33 @@ def test_jsonLines(tmp_path):
     (access,) = [each for each in lines if "seconds" in each]
     assert (access["peer"], access["code"]) == (failed["peer"], 1011)
     assert any(each["message"] == "now" for each in lines)
+
+
+def test_traced(tmp_path):
+    """The frames of an agent that an operator names are logged as the page shows."""
+    where = f"unix:{tmp_path}/console.sock"
+    options = ("--port", LOCAL, "--console", where)
+    server = Server(tmp_path, *JSON, *options, ports=2)
+    asked, shown, shownWhole = _TEXT.findall(PAGE.partition("One agent, frame")[2])
+    try:
+        with Client(dial(server.port)) as client:
+            assert client.echoes()
+            console = dialUnix(f"{tmp_path}/console.sock")
+            with console, console.makefile("rw") as lines:
+                for command in (f"{asked.strip()} payloads", asked.strip()):
+                    lines.write(f"{command}\n")
+                    lines.flush()
+                    while (line := lines.readline()) != "<CMD OK>\n":
+                        assert "Error" not in line
+                    client.sendText("hello")
+                    assert client.receiveText() == "hello"
+            client.connection.close(1000, "bye")
+            assert client.receiveClose() == 1000
+    finally:
+        server.stop()
+    events = map(json.loads, server.log.splitlines())
+    logged = [event["line"] for event in events if "line" in event]
+    assert logged == dedent(shownWhole + shown).split("\n")[:-1]
 
 
 def test_truncated(tmp_path):
