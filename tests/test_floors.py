@@ -32,8 +32,8 @@ outlet pacing parting tracing
 traffic wire
 checkers draining forwarding guard memory speaking statistics
 protocol
-loading routing
-answering authoptions broadcasting settingoptions web.passage
+loading routing web.sites
+answering authoptions broadcasting settingoptions siteoptions web.passage
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing web.resource
 agentcommands asking client processcommands servercommands talk

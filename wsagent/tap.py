@@ -22,12 +22,13 @@ from .routing import Route, Routes
 from .server import WebSocketServerFactory
 from .service import WebSocketService
 from .settingoptions import SettingOptions
+from .siteoptions import SiteOptions
 
 DEFAULT_PORT = "8001"
 _ENDPOINT = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
 
 
-class Options(AuthOptions, OperatingOptions, SettingOptions):
+class Options(AuthOptions, OperatingOptions, SettingOptions, SiteOptions):
     """What C{twistd wsagent} is told."""
 
     synopsis = "[options]"
@@ -139,6 +140,7 @@ class Options(AuthOptions, OperatingOptions, SettingOptions):
                 settings=self.settings,
                 routes=self._routes,
                 guard=self.guard,
+                site=self.makeSite(isDemo=False),
             )
         application = self._application or demo.Echo
         subprotocols: dict[str, ProtocolFactory] = {
@@ -152,6 +154,7 @@ class Options(AuthOptions, OperatingOptions, SettingOptions):
             self.settings,
             routes=self._routes,
             guard=self.guard,
+            site=self.makeSite(isDemo=self._application is None),
         )
 
 

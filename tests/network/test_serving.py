@@ -287,7 +287,7 @@ def test_tlsClosedByServer(tls):
 def test_tlsRefused(tls):
     """A refusal is read whole through TLS."""
     with dialTLS(tls.port) as plain:
-        plain.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        plain.sendall(request().replace(b"GET", b"POST"))
         assert readAll(plain).startswith(b"HTTP/1.1 405 ")
 
 

@@ -1,0 +1,57 @@
+"""The sites that C{twistd wsagent} has beside its WebSockets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Site
+from twisted.web.static import File
+
+from .pages import Page
+
+
+class _Files(File):
+    """A folder whose files can be had, and not listed."""
+
+    def directoryListing(self) -> Resource:
+        """Say that there is nothing."""
+        return self.childNotFound
+
+
+def staticSite(folder: str) -> Site:
+    """Make a site of the files in a folder; of a folder, C{index.html}."""
+    return _siteOf(_Files(folder))
+
+
+def givenSite(found: Any) -> Site:
+    """
+    Make a site of a resource.
+
+    @param found: a site already; or an L{IResource}; or what makes one, as its
+        class.
+    @raise TypeError: it is none of these.
+    """
+    if isinstance(found, Site):
+        return found
+    resource = found() if callable(found) and not IResource.providedBy(found) else found
+    if isinstance(resource, Site):
+        return resource
+    if not IResource.providedBy(resource):
+        raise TypeError(f"{type(resource).__name__}")
+    return _siteOf(resource)
+
+
+def demoSite() -> Site:
+    """Make the site of the default application: one page."""
+    root = Resource()
+    root.putChild(b"", Page("page"))
+    return _siteOf(root)
+
+
+def _siteOf(resource: IResource) -> Site:
+    """Make a site that shows nobody a traceback."""
+    site = Site(resource)
+    site.displayTracebacks = False
+    site.noisy = False
+    return site
