@@ -77,6 +77,13 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertIs(makers(factory)[None], demo.Echo)
 
+    def test_page(self):
+        """The demo has its page; who has an application or routes has none of ours."""
+        body = parsed().makeFactory().site.resource.children[b""].body
+        self.assertIn(b"<title>wsagent</title>", body)
+        for name in ("--app=wsagent.demo:Echo", "--route=/a=wsagent.demo:Echo"):
+            self.assertIsNone(parsed(name).makeFactory().site)
+
     def test_port(self):
         """C{--port} is a number or an endpoint, and may be repeated."""
         endpoints = parsed(

@@ -34,7 +34,8 @@ class Options(AuthOptions, OperatingOptions, SettingOptions, SiteOptions):
     synopsis = "[options]"
     longdesc = (
         "Serve WebSocket (RFC 6455).  Without --app and --route, an echo that also "
-        "speaks the subprotocols lws-mirror-protocol and dumb-increment-protocol."
+        "speaks the subprotocols lws-mirror-protocol and dumb-increment-protocol, "
+        "and has a page to try it."
     )
 
     def __init__(self) -> None:
