@@ -210,7 +210,9 @@ class ServiceTests(SynchronousTestCase):
         """What can be read again is; the log says so, or why not."""
         self.service.reload()
         endpoints = [Reloading(), MemoryEndpoint(), Reloading(ValueError("a\nb"))]
-        service = WebSocketService(self.factory, [*endpoints, endpoints[0]])
+        service = WebSocketService(self.factory, endpoints)
+        companion = ListeningService(Factory.forProtocol(Protocol), [endpoints[0]])
+        service.addCompanion(companion)
         with capturedLogs() as events:
             service.reload()
         self.assertEqual(endpoints[0].reloaded, 2)

@@ -45,6 +45,7 @@ class ListeningService(Service):
     """
     Listens on endpoints.
 
+    @ivar endpoints: those.
     @ivar addresses: where it listens.
     """
 
@@ -62,7 +63,7 @@ class ListeningService(Service):
         """
         self.factory: Any = factory
         self.addresses: list[IAddress] = []
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._purpose = purpose
         self._isPrivate = isPrivate
         self._listening: list[Deferred[IListeningPort | None]] = []
@@ -77,7 +78,7 @@ class ListeningService(Service):
         """
         super().privilegedStartService()
         self._isStarting = True
-        for endpoint in self._endpoints:
+        for endpoint in self.endpoints:
             listening = endpoint.listen(self.factory)
             self._listening.append(
                 listening.addCallback(self._listens).addErrback(self._cannotListen),
@@ -194,9 +195,10 @@ class WebSocketService(ListeningService):
     def reload(self) -> None:
         """Have each endpoint read its certificates again; say so, or why not."""
         with self._notifier.reloading():
-            for endpoint in self._endpoints:
-                if hasattr(endpoint, "reload"):
-                    _reload(endpoint)
+            for service in (self, *self._companions):
+                for endpoint in getattr(service, "endpoints", ()):
+                    if hasattr(endpoint, "reload"):
+                        _reload(endpoint)
 
     @inlineCallbacks
     def stopService(self) -> Generator[Deferred[Any], Any, None]:
