@@ -20,7 +20,7 @@ help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
 	@echo 'Another Python: make test PYTHON=python3.12.  Options: make run ARGS="--port 9000".'
 
-run: $(VENV)/with-tls  ## serve on port 8001, or as ARGS say
+run: $(VENV)/with-run  ## serve on port 8001, or as ARGS say
 	$(BIN)/twistd -n wsagent $(or $(ARGS),--port 8001)
 
 test: pytest  ## run every test under pytest, then those in memory under trial

@@ -37,8 +37,11 @@ answering authoptions broadcasting settingoptions siteoptions web.passage
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing web.resource
 agentcommands asking client processcommands servercommands talk
-commands consoling top
-console
+commands consoling top web.metrics web.survey
+console web.gate
+web.orders
+web.board
+web.admin
 operatingoptions
 tap
 cli reconnecting

@@ -319,7 +319,7 @@ class ServiceTests(SynchronousTestCase):
         service = makeService(options)
         self.assertIsInstance(service, WebSocketService)
         self.assertEqual(service.factory.settings, Settings(headLimit=100))
-        self.assertEqual(service._endpoints, options.endpoints)
+        self.assertEqual(service.endpoints, options.endpoints)
 
     def test_reloadSignal(self):
         """SIGHUP has it reload, but in a terminal, where it means the end."""

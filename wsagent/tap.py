@@ -114,6 +114,7 @@ class Options(AuthOptions, OperatingOptions, SettingOptions, SiteOptions):
 
     def postOptions(self) -> None:
         """Check what can be checked before anything is started."""
+        super().postOptions()
         self.settings = self.readSettings()
         self.endpoints = [_endpoint(port) for port in self._ports or [DEFAULT_PORT]]
         if self._isRoutedOnly and self._subprotocols:
