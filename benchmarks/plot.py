@@ -30,7 +30,13 @@ SHOWN = {
 }
 """The cases that are drawn, if they were measured, and what stands over them."""
 
-LEFT_OUT = {"wsagent-off", "picows-asyncio", "aiohttp-asyncio", "websockets-asyncio"}
+LEFT_OUT = {
+    "wsagent-off",
+    "wsagent-watched",
+    "picows-asyncio",
+    "aiohttp-asyncio",
+    "websockets-asyncio",
+}
 """Peers that are another one's slower way."""
 
 COLUMNS = 3

@@ -62,6 +62,13 @@ PEERS = [
     Peer("wsagent", "wsagent", "wsagent", _ALL),
     Peer("wsagent-pure", "wsagent, not compiled", "wsagent", _ALL),
     Peer("wsagent-off", "wsagent, fast lane off", "wsagentoff", "echo"),
+    Peer(
+        "wsagent-watched",
+        "wsagent, with admin, metrics and console",
+        "wsagentwatched",
+        "echo",
+        isQuick=False,
+    ),
     Peer("bare", "bare C, the limit", "", "echo broadcast"),
     Peer("picows", "picows on uvloop", "picows", _ALL, _ON_UVLOOP),
     Peer("picows-asyncio", "picows on asyncio", "picows", _ALL, isQuick=False),
