@@ -86,6 +86,8 @@ class Certificates:
             extraCertChain=[each.original for each in chain],
             dhParameters=parameters,
             trustRoot=trust,
+            # Behind a PROXY header, no factory is asked.
+            acceptableProtocols=[b"http/1.1"],
         )
         try:
             return options.getContext()

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocolFactory,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+)
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .answering import ServerOpening
 from .broadcasting import Broadcastable, spread
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from .web.passage import Passage
 
 
+@implementer(IProtocolNegotiationFactory)
 class WebSocketServerFactory(protocol.ServerFactory):
     """
     Accepts WebSocket connections, and makes an agent for each.
@@ -240,6 +247,17 @@ class WebSocketServerFactory(protocol.ServerFactory):
         drain = Drain(self.reactor, wires, code, self.settings.drainTimeout)
         self._drains.append(drain)
         return drain.finished
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        Say what is spoken in TLS.
+
+        Browsers ask, and some Twisteds end a connection whose client asks when
+        nothing was said.
+
+        @see: RFC 7301.
+        """
+        return [b"http/1.1"]
 
     def startFactory(self) -> None:
         """Begin, perhaps again."""

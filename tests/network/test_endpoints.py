@@ -202,6 +202,7 @@ async def test_behindPreface(listen, certificate, tmp_path):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.load_cert_chain(tmp_path / "client.example.pem")
+        context.set_alpn_protocols(["h2", "http/1.1"])
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing)
         with dial(server.port) as plain:
@@ -220,6 +221,7 @@ async def test_behindPreface(listen, certificate, tmp_path):
                     break
                 except ssl.SSLWantReadError:
                     incoming.write(plain.recv(65_536))
+            assert tls.selected_alpn_protocol() == "http/1.1"
             tls.write(request())
             plain.sendall(outgoing.read())
             answer = b""

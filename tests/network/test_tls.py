@@ -8,7 +8,7 @@ import time
 import pytest
 import pytest_twisted
 
-from .client import FIN, Client, dialTLS, readAll, request, reset
+from .client import FIN, Client, dial, dialTLS, readAll, request, reset
 from .inside import Agent, Echo, inThread, pause, until
 
 # Twisted's own.
@@ -24,6 +24,29 @@ def listenTLS(listen, certificate):
         endpoint=endpoint,
         **settings,
     )
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("endpoint", ["ours", "Twisted's"])
+async def test_protocol(endpoint, listenTLS, ports, certificate):
+    """A client that asks what is spoken, as browsers do, is told C{http/1.1}."""
+    server = await listenTLS()
+    port = server.port
+    if endpoint != "ours":
+        port = await ports(server, f"ssl:0:{certificate}:interface=127.0.0.1")
+
+    def script(offered, told):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if offered:
+            context.set_alpn_protocols(offered)
+        with Client(context.wrap_socket(dial(port))) as client:
+            assert client.socket.selected_alpn_protocol() == told
+            assert client.echoes()
+
+    await inThread(script, ["h2", "http/1.1"], "http/1.1")
+    await inThread(script, [], None)
 
 
 class Closer(Agent):
