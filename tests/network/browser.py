@@ -2,7 +2,7 @@
 A browser without a screen: Chromium, driven over a WebSocket of ours.
 
 What it is told are the DevTools' C{Target}, C{Page}, C{Runtime}, C{Log},
-C{Emulation} and C{Input}.
+C{Emulation}, C{Security} and C{Input}.
 """
 
 from __future__ import annotations
@@ -157,6 +157,10 @@ class Tab:
             deviceScaleFactor=1,
             mobile=isMobile,
         )
+
+    def trustAll(self) -> None:
+        """Take any certificate."""
+        self._tell("Security.setIgnoreCertificateErrors", ignore=True)
 
     def prefer(self, **features: str) -> None:
         """Prefer something, as C{prefer(color_scheme="dark")}; all else not."""

@@ -40,9 +40,9 @@ def other(browser):
     opened.close()
 
 
-def visit(tab, server, width=WIDE[0], height=WIDE[1]) -> None:
+def visit(tab, server, width=WIDE[0], height=WIDE[1], scheme="http") -> None:
     """Open the page, and wait until all of it is connected."""
-    tab.open(f"http://localhost:{server.port}/", width, height)
+    tab.open(f"{scheme}://localhost:{server.port}/", width, height)
     for name in NAMES:
         state(tab, name, "open")
 
@@ -230,6 +230,15 @@ def test_restarted(start, browser):
     # Of the connections that failed, a browser says something itself.
     assert all("ERR_CONNECTION_REFUSED" in each for each in tab.errors)
     tab.close()
+
+
+def test_secure(start, tab, certificate):
+    """Where the page comes over TLS, so do its WebSockets; the server can stop."""
+    endpoint = f"ssl:0:interface=127.0.0.1:{certificate}"
+    server = start("--port", endpoint, "--close-timeout", "1")
+    tab.trustAll()
+    visit(tab, server, scheme="https")
+    assert text(tab, "url") == f"wss://localhost:{server.port}/"
 
 
 def test_wrong(demo, tab):

@@ -43,6 +43,7 @@ class Passage:
         self._resume = resume
         # What has the requests; a proxy for it is what the site makes.
         self._inner: Any = None
+        self._isLeaving = False
 
     def connectionMade(self, wire: Wire) -> None:
         """Have the site make its part."""
@@ -63,12 +64,19 @@ class Passage:
 
     def giveUp(self) -> None:
         """Be gone once the request is answered that is there, if one is."""
+        if self._isLeaving:
+            self._wire.abort("did not close in time")
+            return
         inner = self._inner
         if isinstance(inner, HTTPChannel) and inner.requests:
             inner.persistent = 0
         else:
             self._wire.transport.unregisterProducer()
             self._wire.transport.loseConnection()
+            # In TLS, the peer has to agree; a browser that does not look at a
+            # connection does not hear of it.
+            self._isLeaving = True
+            self._wire.handOver(self, self._wire.settings.closeTimeout)
 
     def connectionLost(self, reason: Failure) -> None:
         """Tell the site."""
