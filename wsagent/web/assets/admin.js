@@ -73,7 +73,7 @@ class Board {
     this.asked.clear();
     if (isOpen) {
       this.show(this.table.view);
-      this.ask(["info"]).then(({ result }) => this.about(result));
+      this.ask(["info"]).then(({ ok, result }) => ok && this.about(result));
     }
   }
 
@@ -199,6 +199,7 @@ class Table {
     for (const [name, order] of ORDERS) {
       const head = document.createElement("th");
       head.scope = "col";
+      head.role = "columnheader";
       head.dataset.order = order;
       const button = document.createElement("button");
       button.type = "button";
@@ -275,8 +276,11 @@ class Table {
 
   makeRow(address) {
     const row = document.createElement("tr");
+    row.role = "row";  // in narrow windows it is laid out as none
     for (const [name, order] of ORDERS) {
-      const cell = document.createElement(order === "address" ? "th" : "td");
+      const isHead = order === "address";
+      const cell = document.createElement(isHead ? "th" : "td");
+      cell.role = isHead ? "rowheader" : "cell";
       cell.className = order;
       cell.dataset.name = name;
       row.append(cell);
