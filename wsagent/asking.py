@@ -109,8 +109,8 @@ class Asker:
         """
         self._socket.settimeout(PATIENCE)
         self.send(f"json {command}")
-        answer = self.receive()
-        end = self.receive()
+        answer, end = self.receive(), self.receive()
+        self._socket.settimeout(None)
         if end == ERROR:
             raise Refused(answer)
         return json.loads(answer)

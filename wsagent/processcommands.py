@@ -41,7 +41,8 @@ class ProcessCommands:
             found["resident"] = pages * os.sysconf("SC_PAGE_SIZE")
         if resource is not None:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            found["peak"] = peak * _PEAK_UNIT
+            # The system does not count to the page, nor both at the same time.
+            found["peak"] = max(peak * _PEAK_UNIT, found.get("resident", 0))
         return found
 
     def gc(self) -> dict[str, float]:

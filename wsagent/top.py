@@ -68,12 +68,13 @@ class Column(NamedTuple):
 
     title: str
     width: int
-    """Of a path and the like, at least."""
+    """At least."""
     rank: int
     """The first that goes when there is no room has the largest."""
     shown: Callable[[dict[str, Any], dict[str, float]], str]
     """Called with the agent, and what it does in a second."""
-    isText: bool = False
+    most: int = 0
+    """Of a text, its width at most."""
 
 
 class Top:
@@ -92,6 +93,8 @@ class Top:
         self.text = ""
         self.typed: str | None = None
         self._found: dict[str, Any] = {"stat": {}, "agents": [], "now": 0.0}
+        # What has changed since when, in a second.
+        self._before = self._found
         self._rates: dict[str, dict[str, float]] = {}
         self._total: dict[str, float] = {}
 
@@ -103,17 +106,21 @@ class Top:
         @raise NoConsole: it has gone.
         """
         count = max(1, min(count, _ROWS_LIMIT))
-        before = self._found
         found = self._asker.ask(f"top {ORDERS[self.order]} {count} {self.text}")
-        seconds = found["now"] - before["now"] if before["stat"] else 0
-        known = {agent["address"]: agent for agent in before["agents"]}
-        self._rates = {
-            agent["address"]: _perSecond(known[agent["address"]], agent, seconds)
-            for agent in found["agents"]
-            if agent["address"] in known
-        }
-        self._total = _perSecond(before["stat"], found["stat"], seconds)
-        self._found = found
+        before, self._found = self._before, found
+        seconds = found["now"] - before["now"]
+        # A key may have us look again at once: much too soon to tell.
+        if before["stat"] and seconds < INTERVAL / 2:
+            return
+        self._before = found
+        if before["stat"]:
+            known = {agent["address"]: agent for agent in before["agents"]}
+            self._total = _perSecond(before["stat"], found["stat"], seconds)
+            self._rates = {
+                agent["address"]: _perSecond(known[agent["address"]], agent, seconds)
+                for agent in found["agents"]
+                if agent["address"] in known
+            }
 
     def press(self, key: str) -> bool:
         """
@@ -189,21 +196,10 @@ class Top:
         @param width: columns of the screen.
         """
         columns = _fitting(width)
-        texts = [column for column in columns if column.isText]
-        spare = width - sum(column.width + 1 for column in columns) + 1
-        widths = {
-            column.title: column.width
-            + (spare // len(texts) if column.isText and spare > 0 else 0)
-            for column in columns
-        }
-        yield _row(columns, widths, [column.title for column in columns])
+        yield _row(columns, [column.title for column in columns])
         for agent in self._found["agents"]:
             rates = self._rates.get(agent["address"], {})
-            yield _row(
-                columns,
-                widths,
-                [column.shown(agent, rates) for column in columns],
-            )
+            yield _row(columns, [column.shown(agent, rates) for column in columns])
 
     def slow(self) -> set[int]:
         """Tell which rows of the table are of slow peers, the titles being 0."""
@@ -317,10 +313,8 @@ def _perSecond(
     after: dict[str, Any],
     seconds: float,
 ) -> dict[str, float]:
-    """Tell how fast something grows, if that can be known."""
+    """Tell how fast something grows."""
     names = ("messagesReceived", "octetsReceived", "messagesSent", "octetsSent")
-    if seconds <= 0 or not before:
-        return {}
     return {name: (after[name] - before[name]) / seconds for name in names}
 
 
@@ -341,10 +335,10 @@ def _seconds(value: float | None) -> str:
 
 
 _COLUMNS: Final = (
-    Column("ADDRESS", 9, 0, lambda agent, _: agent["address"], isText=True),
-    Column("AGENT", 8, 8, lambda agent, _: agent["agent"], isText=True),
-    Column("PEER", 15, 3, lambda agent, _: agent["peer"], isText=True),
-    Column("PATH", 8, 5, lambda agent, _: agent["path"], isText=True),
+    Column("ADDRESS", 9, 0, lambda agent, _: agent["address"], 9),
+    Column("AGENT", 8, 8, lambda agent, _: agent["agent"], 20),
+    Column("PEER", 15, 3, lambda agent, _: agent["peer"], 21),
+    Column("PATH", 8, 5, lambda agent, _: agent["path"], 1000),
     Column("AGE", 6, 6, lambda agent, _: age(agent["seconds"])),
     Column("IN/s", 6, 1, lambda _, rates: _rate(rates, "octetsReceived", size)),
     Column("OUT/s", 6, 2, lambda _, rates: _rate(rates, "octetsSent", size)),
@@ -356,16 +350,25 @@ _COLUMNS: Final = (
 
 
 def _fitting(width: int) -> list[Column]:
-    """Choose the columns that there is room for."""
+    """Choose the columns that there is room for, and widen texts to fill it."""
     columns = list(_COLUMNS)
-    while len(columns) > 1 and sum(each.width + 1 for each in columns) - 1 > width:
+    while len(columns) > 1 and _taken(columns) > width:
         columns.remove(max(columns, key=lambda each: each.rank))
+    for at, column in enumerate(columns):
+        spare = min(max(0, width - _taken(columns)), column.most - column.width)
+        if spare > 0:
+            columns[at] = column._replace(width=column.width + spare)
     return columns
 
 
-def _row(columns: list[Column], widths: dict[str, int], texts: list[str]) -> str:
+def _taken(columns: list[Column]) -> int:
+    """Count the columns of the terminal that a row takes."""
+    return sum(each.width + 1 for each in columns) - 1
+
+
+def _row(columns: list[Column], texts: list[str]) -> str:
     """Write a row of the table: texts from the left, numbers from the right."""
     return " ".join(
-        fitted(text, widths[column.title], not column.isText)
+        fitted(text, column.width, isRight=not column.most)
         for column, text in zip(columns, texts, strict=True)
     )
