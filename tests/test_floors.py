@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,3 +179,15 @@ class FloorsTests(SynchronousTestCase):
             and f"{found.module}.{found.name}.".startswith("twisted.web.")
         ]
         self.assertEqual(wrong, [])
+
+    def test_webIsLate(self) -> None:
+        """Nor is it imported for who has no use for it."""
+        program = (
+            "import sys, wsagent, wsagent.tap\n"
+            "isThere = 'twisted.web' in sys.modules\n"
+            "assert wsagent.WebSocketResource.__name__ == 'WebSocketResource'\n"
+            "print(isThere, 'twisted.web' in sys.modules)"
+        )
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, capture_output=True, check=False, text=True)
+        self.assertEqual((done.stderr, done.stdout), ("", "False True\n"))

@@ -1,5 +1,7 @@
 """WebSocket for Twisted: the public names."""
 
+from typing import TYPE_CHECKING
+
 from .broadcasting import broadcast
 from .build import isCompiled as __compiled__  # noqa: N813 - like __version__
 from .client import WebSocketClientEndpoint, WebSocketClientFactory, connect
@@ -22,6 +24,9 @@ from .server import WebSocketServerFactory
 from .service import WebSocketService
 from .settings import Settings
 
+if TYPE_CHECKING:
+    from .web.resource import WebSocketResource
+
 __all__ = [
     "Accept",
     "ClosedCleanly",
@@ -41,9 +46,19 @@ __all__ = [
     "WebSocketClientEndpoint",
     "WebSocketClientFactory",
     "WebSocketProtocol",
+    "WebSocketResource",
     "WebSocketServerFactory",
     "WebSocketService",
     "__compiled__",
     "broadcast",
     "connect",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import C{twisted.web} only for who needs it."""
+    if name != "WebSocketResource":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .web.resource import WebSocketResource
+
+    return WebSocketResource

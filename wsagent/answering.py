@@ -53,6 +53,8 @@ class ServerOpening:
         self._reader = self._newReader()
         # All that came, for the site; until it is known whose it is.
         self._came: bytearray | None = None if factory.site is None else bytearray()
+        # What kept us from reading what the site then had.
+        self._wrong: HandshakeError | None = None
         self._rest = b""
         self._deciding: Deferred[None] | None = None
         self._isAnswered = False
@@ -110,19 +112,30 @@ class ServerOpening:
         except HandshakeError as error:
             if self._came is not None and self._reader is not None:
                 # No head, as we read them: the site may know better.
+                self._wrong = error
                 self._pass(self._came)
                 return
-            status, fields, why = error.status, error.fields, str(error)
-            self._refuse(Refusal(status, fields, f"{why}\n", why=why))
+            self._refuseWrong(error)
         else:
             self._decide(request)
 
-    def resume(self, octets: bytes) -> None:
-        """Read a request that came while the site had the connection."""
+    def resume(self, octets: bytes, isFirst: bool) -> None:
+        """
+        Read a request that came while the site had the connection.
+
+        @param octets: it as the site has read it, and what follows.
+        @param isFirst: it is the one that we gave to the site.
+        """
         self._came = None
         self._reader = self._newReader()
         self._wire.handOver(self, self._factory.settings.handshakeTimeout)
-        self._wire.dataReceived(octets)
+        if self._factory.isDraining:
+            self._refuse(Refusal(503, why="the server is leaving"))
+        elif isFirst and self._wrong is not None:
+            # The site repairs more than we do: for it that was a request.
+            self._refuseWrong(self._wrong)
+        else:
+            self._wire.dataReceived(octets)
 
     def giveUp(self) -> None:
         """Refuse a request that waits; hang up on what is none yet."""
@@ -146,7 +159,9 @@ class ServerOpening:
 
     def _pass(self, came: bytearray) -> None:
         """Have the site go on, from the first octet."""
-        passage = self._factory.passage(self)
+        # All else the site sees of the transport, as we do.
+        peer = None if self._arrival.proxy is None else self._peer
+        passage = self._factory.passage(self, peer, self._arrival.isSecure)
         assert passage is not None
         self._wire.handOver(passage)
         passage.connectionMade(self._wire)
@@ -266,6 +281,11 @@ class ServerOpening:
         _log.failure("no answer for {peer}", failure, peer=describePeer(self._peer))
         if not self._isAnswered:
             self._refuse(Refusal(500, why="no answer"))
+
+    def _refuseWrong(self, error: HandshakeError) -> None:
+        """Answer what is no request for a WebSocket, or a wrong one."""
+        why = str(error)
+        self._refuse(Refusal(error.status, error.fields, f"{why}\n", why=why))
 
     def _refuse(self, refusal: RequestRejected) -> None:
         """Answer with a status; nothing else follows."""

@@ -270,13 +270,24 @@ class WebSocketServerFactory(protocol.ServerFactory):
         if self.site is not None:
             self.site.doStop()
 
-    def passage(self, opening: ServerOpening) -> Passage | None:
-        """Make what has the site answer, if there is one."""
+    def passage(
+        self,
+        opening: ServerOpening,
+        peer: object | None,
+        isSecure: bool,
+    ) -> Passage | None:
+        """
+        Make what has the site answer, if there is one.
+
+        @param opening: goes on when a WebSocket is asked for.
+        @param peer: the client, if a proxy has said so before all else.
+        @param isSecure: the proxy has said that it came over TLS.
+        """
         if self.site is None:
             return None
         from .web.passage import Passage
 
-        return Passage(self.site, opening.resume)
+        return Passage(self.site, opening.resume, peer, isSecure)
 
     # What wires call
 

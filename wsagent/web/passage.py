@@ -32,18 +32,26 @@ class Passage:
     def __init__(
         self,
         site: IProtocolFactory,
-        resume: Callable[[bytes], object],
+        resume: Callable[[bytes, bool], object],
+        peer: object | None = None,
+        isSecure: bool = False,
     ) -> None:
         """
         @param site: a C{Site}.
         @param resume: called with the head of a request for a WebSocket, the
-            first of what follows.
+            first of what follows, and whether there was no request before it.
+        @param peer: who it is, if a proxy has said so before all else.
+        @param isSecure: the proxy has said that it came over TLS.
         """
         self._site = site
         self._resume = resume
+        self._peer = peer
+        self._isSecure = isSecure
         # What has the requests; a proxy for it is what the site makes.
         self._inner: Any = None
+        self._isFirst = True
         self._isLeaving = False
+        self._isEnded = False
 
     def connectionMade(self, wire: Wire) -> None:
         """Have the site make its part."""
@@ -64,18 +72,19 @@ class Passage:
 
     def giveUp(self) -> None:
         """Be gone once the request is answered that is there, if one is."""
-        if self._isLeaving:
+        if self._isEnded:
             self._wire.abort("did not close in time")
             return
+        self._isLeaving = True
         inner = self._inner
         if isinstance(inner, HTTPChannel) and inner.requests:
-            inner.persistent = 0
+            _makeLast(inner.requests[0])
         else:
             self._wire.transport.unregisterProducer()
             self._wire.transport.loseConnection()
             # In TLS, the peer has to agree; a browser that does not look at a
             # connection does not hear of it.
-            self._isLeaving = True
+            self._isEnded = True
             self._wire.handOver(self, self._wire.settings.closeTimeout)
 
     def connectionLost(self, reason: Failure) -> None:
@@ -85,7 +94,9 @@ class Passage:
 
     def _newRequest(self, channel: Any, *queued: Any) -> Any:
         """Make a request as the site does, at which we have a look first."""
-        self._inner = channel
+        if self._inner is None:
+            self._inner = channel
+            self._introduce(channel)
         if INonQueuedRequestFactory.providedBy(self._makeRequest):
             queued = ()
         request = self._makeRequest(channel, *queued)
@@ -98,9 +109,20 @@ class Passage:
         request.process = processed
         return request
 
+    def _introduce(self, channel: Any) -> None:
+        """Have the site see who it is, and not the proxy that has said so."""
+        if self._peer is not None:
+            channel.getPeer = lambda: self._peer
+        if self._isSecure:
+            channel.isSecure = lambda: True
+
     def _process(self, request: Any, process: Callable[[], object]) -> None:
         """Leave a request to the site, unless it is ours."""
+        isFirst, self._isFirst = self._isFirst, False
         if not isUpgrade(request):
+            if self._isLeaving:
+                # What its head has said of that came later.
+                _makeLast(request)
             process()
             return
         try:
@@ -113,4 +135,10 @@ class Passage:
         # For what the site keeps of it, this is the end.
         self._channel.connectionLost(Failure(connectionDone.value))
         self._channel = None
-        self._resume(octets + rest)
+        self._resume(octets + rest, isFirst)
+
+
+def _makeLast(request: Any) -> None:
+    """Have a connection end with the response to a request."""
+    request.channel.persistent = 0
+    request.responseHeaders.setRawHeaders(b"Connection", [b"close"])

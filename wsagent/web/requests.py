@@ -14,7 +14,8 @@ from wsagent.core.heads import Headers, isToken, renderHead
 
 def isUpgrade(request: IRequest) -> bool:
     """Ask whether a request is meant for a WebSocket, right or wrong."""
-    return handshake.isUpgrade(Headers(_fields(request)))
+    fields = [(name, value) for name, value in _fields(request) if isToken(name)]
+    return handshake.isUpgrade(Headers(fields))
 
 
 def octetsOf(request: Any) -> bytes:
@@ -53,8 +54,7 @@ def takeOver(channel: HTTPChannel, receive: Callable[[bytes], object]) -> bytes:
 def _fields(request: Any) -> list[tuple[str, bytes]]:
     """List the fields; older Twisted lets names through that are none."""
     return [
-        (name.decode("ascii").lower(), value)
+        (name.decode("latin-1").lower(), value)
         for name, values in request.requestHeaders.getAllRawHeaders()
         for value in values
-        if isToken(name)
     ]

@@ -52,6 +52,8 @@ class WebSocketResource(Resource):
             for name, value in UpgradeRequired.fields:
                 request.setHeader(name, value)
             return _refused(request, UpgradeRequired.status, "not a WebSocket request")
+        if self.factory.isDraining:
+            return _refused(request, SERVICE_UNAVAILABLE, "the server is leaving")
         try:
             octets = octetsOf(request)
         except ValueError as error:
@@ -99,4 +101,9 @@ def _refused(request: Request, status: int, why: str) -> bytes:
     """Answer as a resource does: the connection may stay."""
     request.setResponseCode(status, HTTPStatus(status).phrase.encode())
     request.setHeader("Content-Type", "text/plain; charset=utf-8")
-    return f"{why}\n".encode()
+    body = f"{why}\n".encode()
+    if request.method == b"HEAD":
+        # Twisted does the same, and logs that it had to.
+        request.setHeader("Content-Length", str(len(body)))
+        return b""
+    return body
