@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
+from twisted import __version__ as TWISTED
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -15,7 +16,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from .answering import ServerOpening
 from .broadcasting import Broadcastable, spread
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from .web.passage import Passage
 
 
-@implementer(IProtocolNegotiationFactory)
 class WebSocketServerFactory(protocol.ServerFactory):
     """
     Accepts WebSocket connections, and makes an agent for each.
@@ -250,10 +250,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
 
     def acceptableProtocols(self) -> list[bytes]:
         """
-        Say what is spoken in TLS.
-
-        Browsers ask, and some Twisteds end a connection whose client asks when
-        nothing was said.
+        Say what is spoken in TLS, to a client that asks, as browsers do.
 
         @see: RFC 7301.
         """
@@ -316,6 +313,12 @@ class WebSocketServerFactory(protocol.ServerFactory):
             drain.wireLost()
         if not self._wires:
             self._drains.clear()
+
+
+if tuple(map(int, TWISTED.split(".")[:2])) >= (26, 4):
+    # From there on, clients that ask are cut off where nothing is said.  Those
+    # before change a context that is in use, at which a new pyOpenSSL raises.
+    classImplements(WebSocketServerFactory, IProtocolNegotiationFactory)
 
 
 def _otherwise(
