@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
-from twisted import __version__ as TWISTED
+import twisted
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -315,7 +315,7 @@ class WebSocketServerFactory(protocol.ServerFactory):
             self._drains.clear()
 
 
-if tuple(map(int, TWISTED.split(".")[:2])) >= (26, 4):
+if tuple(map(int, twisted.__version__.split(".")[:2])) >= (26, 4):
     # From there on, clients that ask are cut off where nothing is said.  Those
     # before change a context that is in use, at which a new pyOpenSSL raises.
     classImplements(WebSocketServerFactory, IProtocolNegotiationFactory)
