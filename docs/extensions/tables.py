@@ -2,7 +2,8 @@
 Tables that are made of the sources, so that they cannot go stale.
 
 C{.. settings::} lists fields of L{wsagent.Settings}, those that are named or
-all; C{.. options::} what C{twistd wsagent} can be told.
+all; C{.. options::} what C{twistd wsagent} can be told; C{.. commands::} what
+the console can, of the kind that is named.
 """
 
 import re
@@ -16,6 +17,10 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from twisted.python import usage
 
+from wsagent.agentcommands import AGENT_COMMANDS
+from wsagent.commands import OWN_COMMANDS
+from wsagent.processcommands import PROCESS_COMMANDS
+from wsagent.servercommands import SERVER_COMMANDS
 from wsagent.settings import Settings
 from wsagent.tap import Options
 
@@ -26,6 +31,12 @@ _RENAMED = {
     "drainTimeout": "drain",
     "isRateStrict": "strict-rates",
     "trustedProxies": "trust-proxy",
+}
+_COMMANDS = {
+    "agent": AGENT_COMMANDS,
+    "console": OWN_COMMANDS,
+    "process": PROCESS_COMMANDS,
+    "server": SERVER_COMMANDS,
 }
 _TYPED = re.compile(r"(?<!\S)([^\s,;]*(?:--|[:*/](?=[^\s,;.]))[^\s,;]*[^\s,;.])")
 _CAPITAL = re.compile("[A-Z]")
@@ -143,6 +154,25 @@ def optionsOf(options: usage.Options) -> Iterator[tuple[str, str]]:
         yield f"--{long}{value}", options.docs[long].strip()
 
 
+class CommandsTable(SphinxDirective):
+    """Lists commands of the console, in the order of their table."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table."""
+        kind = self.arguments[0]
+        if kind not in _COMMANDS:
+            raise self.error(f"commands: {kind}, needed: one of {', '.join(_COMMANDS)}")
+        lines = [".. list-table::", "   :widths: 40 60", ""]
+        for command in _COMMANDS[kind]:
+            lines += [
+                f"   * - ``{command.written}``",
+                f"     - {translate(command.help)}",
+            ]
+        return self.parse_text_to_nodes("\n".join(lines) + "\n")
+
+
 def _marked(text: str) -> str:
     """Mark what is to be typed as it stands, as C{--route} or C{https://*.example}."""
     pieces = _TYPED.split(text)
@@ -154,4 +184,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Be an extension."""
     app.add_directive("settings", SettingsTable)
     app.add_directive("options", OptionsList)
+    app.add_directive("commands", CommandsTable)
     return {"parallel_read_safe": True}

@@ -52,7 +52,7 @@ class Server:
         self,
         folder: Path,
         *command: str,
-        ports: int = 1,
+        ports: int | None = None,
         stdin: int = subprocess.DEVNULL,
         passed: tuple[int, ...] = (),
         log: str | None = None,
@@ -62,7 +62,7 @@ class Server:
 
         @param folder: where it runs, and has its log.
         @param command: without a program: C{twistd -n wsagent} with these.
-        @param ports: on how many.
+        @param ports: on how many; by default, as many as it is told.
         @param stdin: its input, as C{Popen} has it.
         @param passed: descriptors that it gets, by the same numbers.
         @param log: the file to which its log is appended; by default one more.
@@ -73,6 +73,9 @@ class Server:
             place = command.index("wsagent") + 1
             command = (*command[:place], *OPTIONS, *command[place:])
         program, *arguments = command
+        if ports is None:
+            told = ("--port", "--console", "--admin")
+            ports = max(1, sum(map(command.count, told)))
         if log is None:
             handle, name = tempfile.mkstemp(".log", "server", folder)
             os.close(handle)

@@ -80,8 +80,7 @@ class Session:
         """Start the last server, anew if it is there."""
         if self.server is not None:
             self.server.stop()
-        ports = max(1, self._words.count("--port"))
-        self.server = Server(self._folder, *self._words, ports=ports, log=self._log)
+        self.server = Server(self._folder, *self._words, log=self._log)
 
     def _freed(self, text: str) -> str:
         """Have free ports in place of those that are named."""

@@ -24,7 +24,7 @@ TOP = (sys.executable, "-m", "wsagent", "top")
 @pytest.fixture
 def server(start):
     """Start a server with a console."""
-    return start("--port", LOCAL, "--console", "unix:console.sock", ports=2)
+    return start("--port", LOCAL, "--console", "unix:console.sock")
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_file(tmp_path, server):
 
 def test_port(start, tmp_path):
     """On a port alone, it is on this machine only."""
-    server = start("--port", LOCAL, "--console", "0", ports=2)
+    server = start("--port", LOCAL, "--console", "0")
     _, port = server.ports
     assert "console listening on 127.0.0.1:" in server.log
     done = run(tmp_path, "help gc", str(port))
