@@ -165,7 +165,7 @@ class ProxyTests(ClientCase):
             connecting = self.connect(made=made)
             self.net.line.send(YES)
             inner = self.successResultOf(connecting)
-            self.net.line.transport._protocol.writeConnectionLost()
+            self.net.line.transport.protocol.writeConnectionLost()
             self.assertEqual(inner.calls, calls)
 
 

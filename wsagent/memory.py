@@ -31,6 +31,7 @@ class MemoryTransport:
 
     Nothing moves by itself: L{move} does it.
 
+    @ivar protocol: the server's.
     @ivar isReading: the server takes octets.
     @ivar peerReads: the peer takes octets; else they pile up.
     @ivar hasFinished: the server has sent FIN.
@@ -42,7 +43,7 @@ class MemoryTransport:
 
     def __init__(self, protocol: Wire, peer: Any = CLIENT) -> None:
         """@param protocol: the server's, not yet connected."""
-        self._protocol = protocol
+        self.protocol = protocol
         self._peer = peer
         self._toPeer = bytearray()
         self._fromPeer = bytearray()
@@ -158,7 +159,7 @@ class MemoryTransport:
         self.isLost = True
         if self._producer is not None:
             self._producer.stopProducing()
-        self._protocol.connectionLost(Failure(reason))
+        self.protocol.connectionLost(Failure(reason))
 
     def move(self) -> bytes | None:
         """
@@ -174,7 +175,7 @@ class MemoryTransport:
         if self.isReading and self._fromPeer:
             octets = bytes(self._fromPeer)
             self._fromPeer.clear()
-            self._protocol.dataReceived(octets)
+            self.protocol.dataReceived(octets)
             return b""
         if self._toPeer and self.peerReads:
             octets = bytes(self._toPeer)
@@ -188,6 +189,6 @@ class MemoryTransport:
             return b""
         if self._peerHasFinished and self.isReading and not self._finIsRead:
             self._finIsRead = True
-            IHalfCloseableProtocol(self._protocol).readConnectionLost()
+            IHalfCloseableProtocol(self.protocol).readConnectionLost()
             return b""
         return None

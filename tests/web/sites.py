@@ -105,9 +105,9 @@ class Visitor:
     def __init__(self, factory, **how) -> None:
         """Connect."""
         self._octets = b""
-        self.protocol = factory.buildProtocol(None)
-        self.transport = MemoryTransport(self.protocol, **how)
-        self.protocol.makeConnection(self.transport)
+        protocol = factory.buildProtocol(None)
+        self.transport = MemoryTransport(protocol, **how)
+        protocol.makeConnection(self.transport)
 
     def send(self, *segments: bytes) -> None:
         """Send segments, one after the other."""
@@ -141,6 +141,9 @@ class Visitor:
     def vanish(self) -> None:
         """Be gone, as by RST."""
         self.transport.lose(ConnectionLost())
+        # As Twisted's do.
+        self.transport.unregisterProducer()
+        self.transport.protocol = None
 
 
 def get(target: bytes = b"/", method: bytes = b"GET", *lines: bytes) -> bytes:

@@ -88,9 +88,11 @@ class Passage:
             self._wire.handOver(self, self._wire.settings.closeTimeout)
 
     def connectionLost(self, reason: Failure) -> None:
-        """Tell the site."""
-        if self._channel is not None:
-            self._channel.connectionLost(reason)
+        """Tell the site, which is through with it."""
+        # What it has made knows us.
+        channel, self._channel, self._inner = self._channel, None, None
+        if channel is not None:
+            channel.connectionLost(reason)
 
     def _newRequest(self, channel: Any, *queued: Any) -> Any:
         """Make a request as the site does, at which we have a look first."""
@@ -133,8 +135,7 @@ class Passage:
             return
         rest = takeOver(request.channel, self._wire.dataReceived)
         # For what the site keeps of it, this is the end.
-        self._channel.connectionLost(Failure(connectionDone.value))
-        self._channel = None
+        self.connectionLost(Failure(connectionDone.value))
         self._resume(octets + rest, isFirst)
 
 

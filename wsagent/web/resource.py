@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -60,7 +59,7 @@ class WebSocketResource(Resource):
             return _refused(request, BAD_REQUEST, str(error))
         transport: Any = channel.transport
         opening = ServerOpening(self.factory, avatar=self.avatar)
-        owner = _Owner(self.factory, channel.connectionLost)
+        owner = _Owner(self.factory, channel)
         wire = self.factory.buildWire(opening, transport.getPeer(), owner)
         if wire is None:
             return _refused(request, SERVICE_UNAVAILABLE, "too many connections")
@@ -80,13 +79,9 @@ class WebSocketResource(Resource):
 class _Owner:
     """Whom a wire tells how it goes: the factory, and the request that was first."""
 
-    def __init__(
-        self,
-        factory: WebSocketServerFactory,
-        ended: Callable[[Failure], object],
-    ) -> None:
-        """@param ended: called when the transport is gone."""
-        self._ended = ended
+    def __init__(self, factory: WebSocketServerFactory, channel: HTTPChannel) -> None:
+        """@param channel: the request's."""
+        self._channel: Any = channel
         self._factory = factory
         self.roundTripMeasured = factory.roundTripMeasured
         self.peerWasSlow = factory.peerWasSlow
@@ -94,7 +89,10 @@ class _Owner:
     def wireLost(self, wire: Wire, failure: Failure | None) -> None:
         """Tell both, the request last: who is logged in may log out then."""
         self._factory.wireLost(wire, failure)
-        self._ended(failure or Failure(connectionDone.value))
+        channel, self._channel = self._channel, None
+        # These are the wire's, which knows us.
+        del channel.connectionLost, channel.rawDataReceived
+        channel.connectionLost(failure or Failure(connectionDone.value))
 
 
 def _refused(request: Request, status: int, why: str) -> bytes:
