@@ -14,6 +14,10 @@ from .pages import Page
 class _Files(File):
     """A folder whose files can be had, and not listed."""
 
+    def getChild(self, path: bytes, request: Any) -> Any:
+        """Find what is there; of what no file can be called, Twisted raises."""
+        return self.childNotFound if b"\0" in path else super().getChild(path, request)
+
     def directoryListing(self) -> Resource:
         """Say that there is nothing."""
         return self.childNotFound
@@ -21,7 +25,8 @@ class _Files(File):
 
 def staticSite(folder: str) -> Site:
     """Make a site of the files in a folder; of a folder, C{index.html}."""
-    return _siteOf(_Files(folder))
+    # Twisted would have what it does not know be HTML, scripts and all.
+    return _siteOf(_Files(folder, defaultType="application/octet-stream"))
 
 
 def givenSite(found: Any) -> Site:
@@ -29,16 +34,17 @@ def givenSite(found: Any) -> Site:
     Make a site of a resource.
 
     @param found: a site already; or an L{IResource}; or what makes one, as its
-        class.
+        class or an application of Klein's.
     @raise TypeError: it is none of these.
     """
-    if isinstance(found, Site):
-        return found
-    resource = found() if callable(found) and not IResource.providedBy(found) else found
+    resource = found
+    if not isinstance(found, Site) and not IResource.providedBy(found):
+        make = found if callable(found) else getattr(found, "resource", None)
+        resource = make() if callable(make) else found
     if isinstance(resource, Site):
         return resource
     if not IResource.providedBy(resource):
-        raise TypeError(f"{type(resource).__name__}")
+        raise TypeError(type(resource).__name__)
     return _siteOf(resource)
 
 
