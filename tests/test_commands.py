@@ -6,7 +6,7 @@ import os
 import signal
 import tracemalloc
 
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
@@ -473,14 +473,22 @@ class ServerTests(CommandCase):
         self.assertEqual(self.successResultOf(alone.run(["info"]))["ports"], [])
 
     def test_service(self):
-        """C{service} lists ports, routes, and agents by their class."""
-        self.connect()
+        """C{service} counts agents by their class, by port and by route."""
+        for target in ("/a", "/b", "/c"):
+            self.connect(target)
+        request = upgradeRequest().replace(b"localhost", b"other.example")
+        self.addCleanup(connected(self.factory, None, request).vanish)
+        first, second = map(str, self.factory.routes)
+        self.service.addresses[:] = [
+            IPv4Address("TCP", "0.0.0.0", 8001),
+            UNIXAddress("/run/chat.sock"),
+        ]
         self.assertEqual(
             self.line("service"),
             {
-                "agents": {"Member": 1},
-                "ports": ["192.0.2.1:8001"],
-                "routes": [str(route) for route in self.factory.routes],
+                "agents": {"Member": 3, "Noting": 1},
+                "ports": {"0.0.0.0:8001": 4, "unix:/run/chat.sock": 0},
+                "routes": {first: 3, second: 1},
             },
         )
 

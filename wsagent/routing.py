@@ -133,6 +133,11 @@ class Routes:
             request = replace(request, pattern=route.pattern)
         return Found(request, route.makers[subprotocol], subprotocol)
 
+    def routeOf(self, request: Request, subprotocol: str | None) -> Route | None:
+        """Find who has answered a request, if it was one of these routes."""
+        answering = self._at(request)
+        return answering.get(subprotocol) or answering.get(None)
+
     def _at(self, request: Request) -> dict[str | None, Route]:
         """Find who answers at the place of a request, for each subprotocol."""
         segments = splitPath(request.path) if self._readsPaths else None

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from heapq import nlargest
 from importlib.metadata import version
 from typing import Any, Final
 
+from twisted.internet.interfaces import IAddress
+
 from .addresses import describePeer
 from .build import describeBuild
 from .commanding import Command, amount, chosen, plain, rounded
 from .inspection import AgentReport, Inspection
+from .routing import Route
 from .service import ListeningService
 from .wire import Wire
 
@@ -40,10 +43,14 @@ class ServerCommands:
         self._startedAt = self._factory.reactor.seconds()
 
     @property
-    def ports(self) -> list[str]:
+    def _addresses(self) -> Sequence[IAddress]:
         """Where the server listens."""
-        addresses = [] if self._service is None else self._service.addresses
-        return [describePeer(address) for address in addresses]
+        return () if self._service is None else self._service.addresses
+
+    @property
+    def _ports(self) -> Sequence[str]:
+        """The same, by name."""
+        return [describePeer(address) for address in self._addresses]
 
     def list(self, text: str) -> dict[str, Any]:
         """List open agents."""
@@ -79,7 +86,7 @@ class ServerCommands:
             "build": describeBuild(),
             "isDraining": self._factory.isDraining,
             "pid": os.getpid(),
-            "ports": self.ports,
+            "ports": self._ports,
             "python": platform.python_version(),
             "reactor": type(self._factory.reactor).__name__,
             "seconds": round(self._factory.reactor.seconds() - self._startedAt, 3),
@@ -88,12 +95,23 @@ class ServerCommands:
         }
 
     def service(self) -> dict[str, Any]:
-        """List ports, routes, and agents by their class."""
-        wires = self._inspection.wires()
+        """Count agents by their class, the port they came to, and their route."""
+        routes = self._factory.routes
+        agents: Counter[str] = Counter()
+        byPort: Counter[object] = Counter()
+        byRoute: Counter[Route | None] = Counter()
+        for wire in self._inspection.wires():
+            agent: Any = wire.agent
+            agents[type(agent).__name__] += 1
+            byPort[_portOf(wire.transport.getHost())] += 1
+            byRoute[routes.routeOf(agent.request, agent.subprotocol)] += 1
         return {
-            "agents": dict(Counter(type(wire.agent).__name__ for wire in wires)),
-            "ports": self.ports,
-            "routes": [str(route) for route in self._factory.routes],
+            "agents": dict(agents),
+            "ports": {
+                describePeer(address): byPort[_portOf(address)]
+                for address in self._addresses
+            },
+            "routes": {str(route): byRoute[route] for route in routes},
         }
 
     def netstat(self) -> dict[str, Any]:
@@ -108,7 +126,7 @@ class ServerCommands:
             for report in self._inspection.agents()
         }
         opening = len(self._factory.wires) - len(found)
-        return {**found, "notOpen": opening, "ports": self.ports}
+        return {**found, "notOpen": opening, "ports": self._ports}
 
     def settings(self, text: str) -> dict[str, Any]:
         """List settings."""
@@ -158,6 +176,11 @@ class ServerCommands:
                 yield report
 
 
+def _portOf(address: object) -> object:
+    """Tell ports apart, whatever the address that somebody came to."""
+    return getattr(address, "port", None) or getattr(address, "name", None)
+
+
 ORDERS: Final[dict[str, Callable[[Wire], Any]]] = {
     "sent": lambda wire: wire.amounts.octetsSent,
     "received": lambda wire: wire.amounts.octetsReceived,
@@ -191,7 +214,7 @@ SERVER_COMMANDS: Final = (
     Command(
         "service",
         "",
-        "List ports, routes, and agents by their class",
+        "Count agents by their class, by port and by route",
         ServerCommands.service,
     ),
     Command(

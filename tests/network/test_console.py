@@ -129,6 +129,13 @@ def test_netcat(tmp_path, server):  # noqa: ARG001 - it runs
     assert lines[2::2] == ["<CMD OK>", "<CMD OK>"]
 
 
+def test_signal(tmp_path, server):
+    """C{signal TERM} stops the server, as the signal does."""
+    assert run(tmp_path, "signal HUP\nsignal TERM\n").returncode == 0
+    server.wait()
+    assert "certificates" not in server.log
+
+
 def test_unread(tmp_path, server):
     """Who types much and reads nothing holds up nobody, and not the end either."""
     with dialUnix(str(tmp_path / "console.sock")) as plain:
