@@ -9,6 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
+from wsagent import turns
 from wsagent.console import CONSOLES_LIMIT, LINE_LIMIT, ConsoleFactory, rendered
 
 from .core.notation import row
@@ -206,6 +207,41 @@ class ConsoleTests(CommandCase):
         peer.sendTextMessage("hello")
         self.assertEqual(self.read(), [f"{address} < text, 5 octets"])
         self.assertEqual(self.transport.producerState, "producing")
+
+    def test_longAnswer(self):
+        """A long answer is written as it is read, and not at all to who has gone."""
+        for _ in range(150):
+            self.connect()
+        self.read()
+        write = self.transport.write
+
+        def fillUp(data):
+            write(data)
+            self.transport.fill()
+
+        self.patch(self.transport, "write", fillUp)
+        self.console.dataReceived(b"list\nhelp gc\n")
+        lengths = []
+        while self.console._isFilled and len(lengths) < 9:
+            lengths.append(len(self.read()))
+            self.transport.fill(False)
+        self.assertEqual(lengths, [64, 64, 23, 2])
+        self.console.dataReceived(b"list\n")
+        self.assertEqual(len(self.read()), 64)
+        self.console.connectionLost()
+        self.assertEqual(self.read(), [])
+
+    def test_turns(self):
+        """Others have their turn while an answer is found and written."""
+        for _ in range(150):
+            self.connect()
+        self.read()
+        self.patch(turns, "TURN", 0)
+        self.console.dataReceived(b"list\n")
+        self.assertEqual(self.read(), [])
+        for _ in range(9):
+            self.clock.advance(0)
+        self.assertEqual(len(self.read()), 151)
 
     def test_finished(self):
         """Who sends FIN, as C{echo list | nc} does, still has all answers."""

@@ -24,7 +24,7 @@ core.connection core.forwarded core.responses
 core.preface
 addresses build conversation descriptors errors interfaces sockets.__init__ web.__init__
 sockets.system sources web.pages web.requests
-commanding logs notifying
+commanding logs notifying turns
 access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
 accepting lines sending sockets.lane
@@ -37,8 +37,9 @@ loading routing web.sites
 answering authoptions broadcasting settingoptions siteoptions web.passage
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing web.resource
-agentcommands asking client processcommands servercommands talk
-commands consoling top web.metrics web.survey
+agentcommands asking client processcommands survey talk
+servercommands
+commands consoling top web.metrics
 console web.gate
 web.orders
 web.board

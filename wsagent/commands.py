@@ -40,6 +40,7 @@ class Commands:
     The commands of one server.
 
     @ivar table: all of them, by name.
+    @ivar clock: the server's.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Commands:
         @param inspection: of the server.
         @param service: where it listens.
         """
+        self.clock = inspection.factory.reactor
         self._server = ServerCommands(inspection, service)
         self._agents = AgentCommands(inspection)
-        self._process = ProcessCommands(inspection.factory.reactor)
+        self._process = ProcessCommands(self.clock)
         self.table = {command.name: command for command in TABLE}
         self._owners = {
             command.name: owner

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
@@ -32,6 +33,7 @@ from .addresses import describePeer
 from .commanding import ERROR, GREETING, OK
 from .commands import Commands
 from .terminal import escaped
+from .turns import inTurns
 
 LINE_LIMIT: Final = 65_536
 """Octets in a line that is typed."""
@@ -97,8 +99,10 @@ class Console(LineReceiver):
         self._isRunning = False
         self._isFilled = False
         self._isOver = False
-        # Lines of traces for which there was no room.
+        self._isLost = False
+        # Lines of traces for which there was no room, and an answer that waits.
         self._leftOut = 0
+        self._room: Deferred[None] | None = None
 
     def connectionMade(self) -> None:
         """Greet."""
@@ -141,9 +145,10 @@ class Console(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Show no more."""
-        self._isOver = True
+        self._isOver = self._isLost = True
         self.factory.consoles.discard(self)
         self.factory.commands.left(self.show)
+        self._wake()
         _log.info("{name} left", name=self._name)
 
     def show(self, line: str) -> None:
@@ -164,21 +169,38 @@ class Console(LineReceiver):
         if self._leftOut and not isFilled:
             number, self._leftOut = self._leftOut, 0
             self._write(f"* {number} lines left out")
+        self._wake()
         self._settle()
+
+    def _wake(self) -> None:
+        """Go on with an answer."""
+        room, self._room = self._room, None
+        if room is not None:
+            room.callback(None)
 
     def _run(self, text: str) -> None:
         """Run a command, and the next when it is done."""
         self._isRunning = True
         isJSON = text.split(None, 1)[0] == "json"
         running = self.factory.commands.runLine(text, self.show)
-        running.addCallbacks(self._tell, self._refuse, callbackArgs=(isJSON,))
+        running.addCallbacks(
+            lambda result: Deferred.fromCoroutine(self._tell(result, isJSON)),
+            self._refuse,
+        )
         running.addErrback(self._failed).addBoth(self._ran)
         self._settle()
 
-    def _tell(self, result: Any, isJSON: bool) -> None:
-        """Write what a command gives."""
-        lines = [json.dumps(result)] if isJSON else rendered(result)
-        self._write(*lines, OK)
+    async def _tell(self, result: Any, isJSON: bool) -> None:
+        """Write what a command gives, as long as there is room, and in turns."""
+        lines = iter([json.dumps(result)]) if isJSON else rendered(result)
+        async for some in inTurns(self.factory.commands.clock, lines):
+            if self._isFilled:
+                self._room = Deferred()
+                await self._room
+            if self._isLost:
+                return
+            self._write(*some)
+        self._write(OK)
 
     def _refuse(self, failure: Failure) -> None:
         """Write why a command was not done."""

@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import fields
-from heapq import nlargest
 from importlib.metadata import version
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 
 from .addresses import describePeer
 from .build import describeBuild
 from .commanding import Command, amount, chosen, plain, rounded
-from .inspection import AgentReport, Inspection
+from .inspection import AgentReport, Inspection, Totals
 from .routing import Route
 from .service import ListeningService
+from .survey import ROWS_LIMIT, Rows, Survey, View
+from .turns import inTurns
 from .wire import Wire
-
-ROWS_LIMIT: Final = 200
-"""Agents that C{top} shows, at most."""
 
 
 class ServerCommands:
@@ -52,33 +51,26 @@ class ServerCommands:
         """The same, by name."""
         return [describePeer(address) for address in self._addresses]
 
-    def list(self, text: str) -> dict[str, Any]:
+    async def list(self, text: str) -> dict[str, Any]:
         """List open agents."""
-        return {
-            report.address: {
-                "agent": report.agent,
-                "path": report.path,
-                "peer": report.peer,
-                "seconds": round(report.seconds, 3),
-                "subprotocol": report.subprotocol,
-            }
-            for report in self._matching(text)
-        }
+        wanted = text.lower()
+        found = {}
+        async for report in self._reports():
+            names = (*report[:4], report.subprotocol or "")
+            if not wanted or wanted in "\n".join(names).lower():
+                found[report.address] = {
+                    "agent": report.agent,
+                    "path": report.path,
+                    "peer": report.peer,
+                    "seconds": round(report.seconds, 3),
+                    "subprotocol": report.subprotocol,
+                }
+        return found
 
-    def stat(self) -> dict[str, Any]:
+    async def stat(self) -> dict[str, Any]:
         """Count."""
-        totals, statistics = self._inspection.totals(), self._factory.statistics
-        return {
-            **{
-                name: value
-                for name, value in totals._asdict().items()
-                if not isinstance(value, tuple)
-            },
-            **totals.passed._asdict(),
-            "closes": {str(code): n for code, n in sorted(statistics.closes.items())},
-            "handshakes": dict(sorted(statistics.handshakes.items())),
-            "slowEver": statistics.slow,
-        }
+        totals, _ = await self._survey()
+        return self._counted(totals)
 
     def about(self) -> dict[str, Any]:
         """Tell about the server itself."""
@@ -94,13 +86,13 @@ class ServerCommands:
             "version": version("wsagent"),
         }
 
-    def service(self) -> dict[str, Any]:
+    async def service(self) -> dict[str, Any]:
         """Count agents by their class, the port they came to, and their route."""
         routes = self._factory.routes
         agents: Counter[str] = Counter()
         byPort: Counter[object] = Counter()
         byRoute: Counter[Route | None] = Counter()
-        for wire in self._inspection.wires():
+        async for wire in self._wires():
             agent: Any = wire.agent
             agents[type(agent).__name__] += 1
             byPort[_portOf(wire.transport.getHost())] += 1
@@ -114,18 +106,17 @@ class ServerCommands:
             "routes": {str(route): byRoute[route] for route in routes},
         }
 
-    def netstat(self) -> dict[str, Any]:
+    async def netstat(self) -> dict[str, Any]:
         """List connections, as sockets."""
-        found: dict[str, Any] = {
-            report.address: {
+        found: dict[str, Any] = {}
+        async for report in self._reports():
+            found[report.address] = {
                 "peer": report.peer,
                 "read": report.octetsReceived,
                 "wbuffer": report.buffered,
                 "write": report.octetsSent,
             }
-            for report in self._inspection.agents()
-        }
-        opening = len(self._factory.wires) - len(found)
+        opening = sum(not wire.isOpen for wire in self._factory.wires)
         return {**found, "notOpen": opening, "ports": self._ports}
 
     def settings(self, text: str) -> dict[str, Any]:
@@ -137,22 +128,17 @@ class ServerCommands:
             if text.lower() in each.name.lower()
         }
 
-    def top(self, order: str, count: str, text: str) -> dict[str, Any]:
+    async def top(self, order: str, count: str, text: str) -> dict[str, Any]:
         """Find those that are first in some order."""
-        key = ORDERS[chosen(order or "sent", *ORDERS)]
+        view = ORDERS[chosen(order or "sent", *ORDERS)]
         rows = amount(count, 20, ROWS_LIMIT)
-        wires = self._inspection.wires()
-        if text:
-            found = {report.address for report in self._matching(text)}
-            wires = [wire for wire in wires if f":{wire.address:08x}" in found]
+        totals, found = await self._survey(view._replace(text=text))
+        (seen,) = found.values()
         return {
-            "agents": [
-                rounded(self._inspection.report(wire)._asdict())
-                for wire in nlargest(rows, wires, key)
-            ],
-            "matching": len(wires),
+            "agents": [rounded(report._asdict()) for report in seen.rows[:rows]],
+            "matching": seen.matching,
             "now": self._factory.wheel.now(),
-            "stat": self.stat(),
+            "stat": self._counted(totals),
         }
 
     def broadcast(self, text: str) -> dict[str, int]:
@@ -167,13 +153,39 @@ class ServerCommands:
         self._factory.drain()
         return {"connections": found}
 
-    def _matching(self, text: str) -> Iterator[AgentReport]:
-        """Find open agents of which something begins or goes on with a text."""
-        wanted = text.lower()
-        for report in self._inspection.agents():
-            shown = (*report[:4], report.subprotocol or "")
-            if not wanted or any(wanted in each.lower() for each in shown):
-                yield report
+    def _counted(self, totals: Totals) -> dict[str, Any]:
+        """Put what was counted side by side."""
+        statistics = self._factory.statistics
+        counted = {**totals._asdict(), **totals.passed._asdict()}
+        del counted["passed"]
+        return {
+            **counted,
+            "closes": {str(code): n for code, n in sorted(statistics.closes.items())},
+            "handshakes": dict(sorted(statistics.handshakes.items())),
+            "slowEver": statistics.slow,
+        }
+
+    def _survey(self, *views: View) -> Deferred[tuple[Totals, dict[View, Rows]]]:
+        """Look at all connections."""
+        finished: Deferred[tuple[Totals, dict[View, Rows]]] = Deferred()
+        Survey(
+            self._inspection,
+            views,
+            lambda totals, found: finished.callback((totals, found)),
+        ).goOn()
+        return finished
+
+    async def _wires(self) -> AsyncIterator[Wire]:
+        """Give the connections of open agents, the oldest first, in turns."""
+        async for wires in inTurns(self._factory.reactor, self._inspection.wires()):
+            for wire in wires:
+                if wire.isOpen:
+                    yield wire
+
+    async def _reports(self) -> AsyncIterator[AgentReport]:
+        """Look at open agents, the oldest first, in turns."""
+        async for wire in self._wires():
+            yield self._inspection.report(wire)
 
 
 def _portOf(address: object) -> object:
@@ -181,16 +193,16 @@ def _portOf(address: object) -> object:
     return getattr(address, "port", None) or getattr(address, "name", None)
 
 
-ORDERS: Final[dict[str, Callable[[Wire], Any]]] = {
-    "sent": lambda wire: wire.amounts.octetsSent,
-    "received": lambda wire: wire.amounts.octetsReceived,
-    "messages": lambda wire: wire.amounts.messagesReceived + wire.amounts.messagesSent,
-    "buffered": lambda wire: wire.bufferedAmount,
-    "roundtrip": lambda wire: wire.roundTripTime or 0,
-    "oldest": lambda wire: -wire.address,
-    "newest": lambda wire: wire.address,
+ORDERS: Final = {
+    "sent": View(order="octetsSent", isDescending=True),
+    "received": View(order="octetsReceived", isDescending=True),
+    "messages": View(order="messagesReceived", isDescending=True),
+    "buffered": View(order="buffered", isDescending=True),
+    "roundtrip": View(order="roundTripTime", isDescending=True),
+    "oldest": View(),
+    "newest": View(isDescending=True),
 }
-"""What C{top} can go by, and what is first then is largest."""
+"""What C{top} can go by."""
 
 SERVER_COMMANDS: Final = (
     Command(

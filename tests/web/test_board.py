@@ -11,10 +11,10 @@ from wsagent.commands import Commands
 from wsagent.demo import Echo
 from wsagent.inspection import AgentReport, Inspection
 from wsagent.server import WebSocketServerFactory
+from wsagent.survey import View
 from wsagent.testing import connected, upgradeRequest
 from wsagent.web.board import Board
 from wsagent.web.orders import Orders
-from wsagent.web.survey import View
 
 
 class BoardTests(SynchronousTestCase):

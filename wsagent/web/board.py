@@ -14,9 +14,9 @@ from wsagent.broadcasting import broadcast
 from wsagent.commanding import CommandError
 from wsagent.inspection import AgentReport, Inspection, Totals
 from wsagent.protocol import WebSocketProtocol
+from wsagent.survey import Rows, Survey, View
 
 from .orders import Answer, Orders, readWords
-from .survey import Rows, Survey, View
 
 INTERVAL = 1.0
 """Seconds between two looks."""

@@ -1,4 +1,4 @@
-"""L{wsagent.web.survey}: a look at all agents, in turns."""
+"""L{wsagent.survey}: a look at all agents, in turns."""
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -8,8 +8,8 @@ from wsagent.demo import Echo
 from wsagent.inspection import Inspection
 from wsagent.protocol import WebSocketProtocol
 from wsagent.server import WebSocketServerFactory
+from wsagent.survey import ROWS_LIMIT, Survey, View
 from wsagent.testing import connected, upgradeRequest
-from wsagent.web.survey import ROWS_LIMIT, Survey, View
 
 
 class Slow(Clock):

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall
 
-from wsagent.addresses import describeAddress
-from wsagent.inspection import AgentReport, Inspection, Sum, Totals
-from wsagent.wire import Wire
+from .addresses import describeAddress
+from .inspection import AgentReport, Inspection, Sum, Totals
+from .wire import Wire
 
 ROWS_LIMIT = 200
 """Agents that are shown of a view."""
