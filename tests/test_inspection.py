@@ -6,7 +6,7 @@ from wsagent.core.deflate import Compression
 from wsagent.core.permessage import PermessageDeflate
 from wsagent.demo import Echo
 from wsagent.errors import ClosedUncleanly
-from wsagent.inspection import Inspection, NoSuchAgent
+from wsagent.inspection import CODES_LIMIT, Inspection, NoSuchAgent
 from wsagent.server import WebSocketServerFactory
 from wsagent.settings import Settings
 from wsagent.testing import connected, upgradeRequest
@@ -108,6 +108,20 @@ class InspectionTests(AgentCase):
         self.assertEqual(extension.volume.plainSent, 5000)
         self.assertEqual(extension.volume.encodedReceived, totals.encodedSent)
         peer.vanish()
+
+    def test_closes(self):
+        """Closes are counted by code; of the codes that peers make up, not by all."""
+        for code in (4000, 1000, 4000):
+            self.connect().loseConnection(code)
+        self.assertEqual(self.inspection.closes(), {"1000": 1, "4000": 2})
+        self.assertEqual(list(self.inspection.closes()), ["1000", "4000"])
+        for code in range(4999, 4999 - 150, -1):
+            self.connect().loseConnection(code)
+        closes = self.inspection.closes()
+        self.assertEqual(len(closes), CODES_LIMIT + 1)
+        self.assertEqual(closes["other"], 2 + 150 - CODES_LIMIT)
+        self.connect().loseConnection(3000)
+        self.assertEqual(self.inspection.closes(), closes | {"other": 53})
 
     def test_measure(self):
         """A round trip is measured when asked for; who asks twice is told twice."""

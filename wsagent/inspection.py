@@ -18,6 +18,8 @@ from .server import WebSocketServerFactory
 from .tracing import Trace
 from .wire import Wire
 
+CODES_LIMIT = 100
+"""Close codes that are counted under their own names: a peer chooses from thousands."""
 _address = re.compile(r":?0*([0-9a-f]{1,16})", re.IGNORECASE)
 
 
@@ -179,6 +181,18 @@ class Inspection:
         every = Sum(self.factory)
         every.add(every.wires)
         return every.totals()
+
+    def closes(self) -> dict[str, int]:
+        """
+        Count the connections that were open and have ended, by their close code.
+
+        @return: in order; under C{other} are the codes beyond L{CODES_LIMIT},
+            those that came last.
+        """
+        found = list(self.factory.statistics.closes.items())
+        named = {str(code): many for code, many in sorted(found[:CODES_LIMIT])}
+        others = sum(many for _, many in found[CODES_LIMIT:])
+        return {**named, "other": others} if others else named
 
     def trace(
         self,

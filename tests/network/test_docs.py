@@ -36,6 +36,9 @@ OWN = {
 }
 """Pages that have tests of their own."""
 
+OTHERS = ("curl", "jq")
+"""Programs that need not be here."""
+
 COMMANDS = sorted(
     {command for page in PAGES for r in rows(page) for command in r.commands}
 )
@@ -80,6 +83,7 @@ def test_session(tmp_path, page):
         at.do(Command("twistd -n wsagent --port 8001", ""))
         for step in session(page):
             line = typed(step)
-            isMissing = line.startswith("jq ") and not shutil.which("jq")
+            program = line.partition(" ")[0]
+            isMissing = program in OTHERS and not shutil.which(program)
             if line not in ELSEWHERE and not isMissing:
                 at.do(step)

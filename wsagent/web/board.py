@@ -126,7 +126,7 @@ class Board:
                 "seconds": factory.reactor.seconds(),
                 "isDraining": factory.isDraining,
                 "handshakes": dict(sorted(statistics.handshakes.items())),
-                "closes": dict(sorted(statistics.closes.items())),
+                "closes": self._inspection.closes(),
                 "slowEver": statistics.slow,
                 "roundTrips": {
                     "bounds": trips.bounds,

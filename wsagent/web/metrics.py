@@ -30,7 +30,7 @@ class Metrics(Resource):
     What is counted, as a page that Prometheus reads.
 
     It is looked up when it is asked for, and not before.  Put me where you like
-    into a site of yours: C{root.putChild(b"metrics", Metrics(factory))}.
+    into a site of yours: C{root.putChild(b"metrics", Metrics(inspection))}.
     """
 
     isLeaf = True
@@ -109,10 +109,10 @@ class _Counted(Collector):
             (totals.plainReceived, totals.plainSent),
             (totals.encodedReceived, totals.encodedSent),
         )
-        yield from _happened(factory.statistics)
+        yield from _happened(factory.statistics, self._inspection.closes())
 
 
-def _happened(statistics: Statistics) -> Iterator[Metric]:
+def _happened(statistics: Statistics, ended: dict[str, int]) -> Iterator[Metric]:
     """Give what has happened since the server was made."""
     handshakes = CounterMetricFamily(
         "wsagent_handshakes",
@@ -127,8 +127,8 @@ def _happened(statistics: Statistics) -> Iterator[Metric]:
         "Connections that were open and have ended, by the close code.",
         labels=("code",),
     )
-    for code, count in sorted(statistics.closes.items()):
-        closes.add_metric((str(code),), count)
+    for code, count in ended.items():
+        closes.add_metric((code,), count)
     yield closes
     yield CounterMetricFamily(
         "wsagent_slow_peers",

@@ -148,12 +148,12 @@ class Board {
     const below = (part) => {
       let sum = 0;
       const index = now.counts.findIndex((each) => (sum += each) >= part * many);
-      return index < now.bounds.length ? `≤ ${brief(now.bounds[index])}` : `> ${brief(now.bounds.at(-1))}`;
+      return index < now.bounds.length ? `≤ ${brief(now.bounds[index])}` : `> ${brief(now.bounds.at(-1))}`;
     };
     const { trips } = this.charts;
     trips.add(
       [mean ?? trips.lines[0].at(-1) ?? (many ? now.sum / many : null)],
-      many ? `half ${below(.5)}, 99 % ${below(.99)}` : "no ping is answered yet",
+      many ? `half ${below(.5)}, 99 % ${below(.99)}` : "no ping is answered yet",
     );
   }
 

@@ -14,7 +14,7 @@ function count(value) {
 /** Write a number of seconds that passed quickly. */
 function brief(seconds) {
   const milliseconds = seconds * 1000;
-  return milliseconds < 1000 ? `${count(milliseconds)} ms` : `${fine.format(seconds)} s`;
+  return milliseconds < 1000 ? `${count(milliseconds)} ms` : `${fine.format(seconds)} s`;
 }
 
 /** Write a number of seconds that is an age. */
