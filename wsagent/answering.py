@@ -137,6 +137,10 @@ class ServerOpening:
         else:
             self._wire.dataReceived(octets)
 
+    def readConnectionLost(self) -> None:
+        """Be gone: there will be no request, or nobody to answer."""
+        self._wire.transport.loseConnection()
+
     def giveUp(self) -> None:
         """Refuse a request that waits; hang up on what is none yet."""
         if self._reader is None:

@@ -58,6 +58,9 @@ class Opening(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Octets came."""
 
+    def readConnectionLost(self) -> None:
+        """The peer has sent FIN."""
+
     def giveUp(self) -> None:
         """Refuse what may still come: it took too long, or we are leaving."""
 

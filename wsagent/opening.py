@@ -122,6 +122,10 @@ class ClientOpening(Generic[AgentT]):
             self._failure = Failure(ConnectionRejected(*answer))
             self._wire.transport.loseConnection()
 
+    def readConnectionLost(self) -> None:
+        """Be gone: there will be no answer."""
+        self._wire.transport.loseConnection()
+
     def giveUp(self) -> None:
         """Wait no longer."""
         self._abort(Failure(TwistedTimeoutError(string="no answer in time")))

@@ -78,6 +78,10 @@ class PrefacedOpening:
         _log.info("{peer} cut off: {why}", peer=str(self._wire), why=why)
         self._wire.abort()
 
+    def readConnectionLost(self) -> None:
+        """Be gone."""
+        self._opening.readConnectionLost()
+
     def giveUp(self) -> None:
         """Refuse what may still come."""
         self._opening.giveUp()

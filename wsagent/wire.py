@@ -117,7 +117,9 @@ class Wire(Outlet):
         """Take a FIN: send what waits, and be gone."""
         parting = self._ending()
         parting.isReadLost = True
-        if self._connection is None or parting.hasBegun:
+        if self._opening is not None:
+            self._opening.readConnectionLost()
+        elif self._connection is None or parting.hasBegun:
             self.transport.loseConnection()
         else:
             self._connection.abandon()

@@ -165,6 +165,28 @@ class SiteTests(PassageCase):
         self.visit(get(b"/slow")).vanish()
         self.assertEqual(len(self.site.slow.left), 1)
 
+    def test_halfClosed(self):
+        """Who has sent FIN gets what is answered, and nothing else."""
+        ours = self.visit(get())
+        ours.transport.finish()
+        self.assertTrue(ours.isGone)
+        self.assertFalse(ours.transport.wasAborted)
+        late = self.visit(get(b"/slow"))
+        late.transport.finish()
+        self.assertTrue(late.isGone)
+        self.assertEqual(len(self.site.slow.left), 1)
+
+    def test_halfClosedWhileSending(self):
+        """What is answered is sent to its end, however slowly it is read."""
+        ours = self.visit()
+        ours.transport.peerReads = False
+        ours.send(get(b"/", b"POST", b"Content-Length: %d" % len(MEBIBYTE)) + MEBIBYTE)
+        ours.transport.protocol.readConnectionLost()
+        self.assertFalse(ours.isGone)
+        ours.transport.peerReads = True
+        self.assertTrue(ours.isGone)
+        self.assertTrue(ours.octets.endswith(MEBIBYTE))
+
     def test_fails(self):
         """An error in a resource is the site's matter."""
         ours = self.visit(get(b"/failing"))

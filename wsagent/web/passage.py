@@ -70,18 +70,24 @@ class Passage:
         if self._channel is not None:
             self._channel.dataReceived(data)
 
+    def readConnectionLost(self) -> None:
+        """Send what is answered, and be gone; tell who still answers at once."""
+        if self._request is not None:
+            self._wire.abort("gone before it was answered")
+        else:
+            self._lose()
+
     def giveUp(self) -> None:
         """Be gone once the request is answered that is there, if one is."""
         if self._isEnded:
             self._wire.abort("did not close in time")
             return
         self._isLeaving = True
-        inner = self._inner
-        if isinstance(inner, HTTPChannel) and inner.requests:
-            _makeLast(inner.requests[0])
+        request = self._request
+        if request is not None:
+            _makeLast(request)
         else:
-            self._wire.transport.unregisterProducer()
-            self._wire.transport.loseConnection()
+            self._lose()
             # In TLS, the peer has to agree; a browser that does not look at a
             # connection does not hear of it.
             self._isEnded = True
@@ -93,6 +99,19 @@ class Passage:
         channel, self._channel, self._inner = self._channel, None, None
         if channel is not None:
             channel.connectionLost(reason)
+
+    @property
+    def _request(self) -> Any:
+        """The request that has no answer yet, or not all of it."""
+        inner = self._inner
+        # Of another kind of HTTP there are several, and no connection of ours.
+        hasOne = isinstance(inner, HTTPChannel) and inner.requests
+        return inner.requests[0] if hasOne else None
+
+    def _lose(self) -> None:
+        """Be gone once all is sent; where there is a producer, Twisted waits for it."""
+        self._wire.transport.unregisterProducer()
+        self._wire.transport.loseConnection()
 
     def _newRequest(self, channel: Any, *queued: Any) -> Any:
         """Make a request as the site does, at which we have a look first."""
