@@ -37,7 +37,7 @@ loading routing web.sites
 answering authoptions broadcasting settingoptions siteoptions web.passage
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing web.resource
-agentcommands asking client processcommands survey talk
+agentcommands asking client columns processcommands survey talk
 servercommands
 commands consoling top web.metrics
 console web.gate

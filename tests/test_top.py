@@ -7,10 +7,9 @@ from itertools import pairwise
 from wsagent.asking import NoConsole
 from wsagent.servercommands import ORDERS as KNOWN
 from wsagent.terminal import columnsOf
-from wsagent.top import ORDERS, Top, age, fitted, showTop, size
+from wsagent.top import ORDERS, Top, showTop
 
 from .consoles import AskerCase
-from .core.notation import row
 
 
 class TopTests(AskerCase):
@@ -132,54 +131,6 @@ class TopTests(AskerCase):
         self.leave()
         with self.assertRaises(NoConsole):
             self.top.look()
-
-
-class WritingTests(AskerCase):
-    """How values are written."""
-
-    def test_size(self):
-        """Octets take six columns at most."""
-        for octets, wanted in (
-            (0, "0B"),
-            (999, "999B"),
-            (1000, "1.0K"),
-            (1024, "1.0K"),
-            (102_400, "100K"),
-            (1_020_000, "996K"),
-            (1 << 20, "1.0M"),
-            (5.5 * (1 << 40), "5.5T"),
-            (1 << 53, "8192T"),
-        ):
-            with row(octets):
-                self.assertEqual(size(octets), wanted)
-
-    def test_age(self):
-        """So do times."""
-        for seconds, wanted in (
-            (0.9, "0:00"),
-            (61, "1:01"),
-            (3599.9, "59:59"),
-            (3600, "1h00"),
-            (86_399, "23h59"),
-            (86_400, "1d00"),
-            (86_400 * 365, "365d00"),
-        ):
-            with row(seconds):
-                self.assertEqual(age(seconds), wanted)
-
-    def test_fitted(self):
-        """Texts are as wide as they may be, wide characters too, and escaped."""
-        for text, width, wanted in (
-            ("abc", 5, "abc  "),
-            ("abcdef", 3, "abc"),
-            ("\u65e5\u672c\u8a9e", 5, "\u65e5\u672c "),
-            ("\x1b[2J", 4, "\\x1b"),
-            ("abc", 1, " "),
-            ("", 3, "   "),
-        ):
-            with row((text, width)):
-                self.assertEqual(fitted(text, width), wanted)
-        self.assertEqual(fitted("abc", 5, isRight=True), "  abc")
 
 
 class ShowTests(AskerCase):

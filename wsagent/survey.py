@@ -16,12 +16,11 @@ from twisted.internet.interfaces import IDelayedCall
 
 from .addresses import describeAddress
 from .inspection import AgentReport, Inspection, Sum, Totals
+from .turns import TURN
 from .wire import Wire
 
 ROWS_LIMIT = 200
 """Agents that are shown of a view."""
-_TURN = 0.002
-"""Seconds after which the reactor may do something else."""
 _LOOK = 64
 """Agents between two looks at the clock."""
 _KEPT = 5 * ROWS_LIMIT
@@ -97,7 +96,7 @@ class Survey:
     def goOn(self) -> None:
         """Look for a while; the rest after the reactor has done other things."""
         self._call = None
-        until = self._clock.seconds() + _TURN
+        until = self._clock.seconds() + TURN
         while wires := list(islice(self._left, _LOOK)):
             self._sum.add(wires)
             for selection in self._selections.values():
