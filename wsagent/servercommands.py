@@ -160,7 +160,7 @@ class ServerCommands:
         del counted["passed"]
         return {
             **counted,
-            "closes": {str(code): n for code, n in sorted(statistics.closes.items())},
+            "closes": self._inspection.closes(),
             "handshakes": dict(sorted(statistics.handshakes.items())),
             "slowEver": statistics.slow,
         }

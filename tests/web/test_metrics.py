@@ -2,7 +2,9 @@
 
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
+from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsagent.build import describeBuild
@@ -15,7 +17,7 @@ from wsagent.settings import Settings
 from wsagent.testing import connected
 from wsagent.web.metrics import Metrics
 
-from .asking import Asker
+from .asking import Asker, answered
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -153,6 +155,27 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(found["wsagent_messages_total", "received"], 1)
         own = {key: each for key, each in found.items() if key[0].startswith("wsagent")}
         self.assertEqual(own, own | {key: self.read()[key] for key in own})
+
+    def test_turns(self):
+        """To look at many takes turns; who has left meanwhile gets no answer."""
+        for _ in range(300):
+            self.connect()
+        seconds = self.clock.seconds
+
+        def late():
+            """Take a while."""
+            self.clock.rightNow += 0.001
+            return seconds()
+
+        self.clock.seconds = late
+        transport = self.asker.begin("GET", "/")
+        self.assertEqual(transport.value(), b"")
+        leaving = self.asker.begin("GET", "/")
+        self.asker.channel.connectionLost(Failure(ConnectionLost()))
+        self.clock.seconds = seconds
+        self.clock.advance(0)
+        self.assertIn("\nwsagent_agents 300.0\n", answered(transport).text)
+        self.assertEqual(leaving.value(), b"")
 
     def test_methods(self):
         """HEAD has the fields of GET; there is nothing to post."""

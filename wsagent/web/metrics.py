@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -18,18 +19,20 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 from twisted.web.http import NOT_ALLOWED
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import NOT_DONE_YET, Request
 
 from wsagent.build import describeBuild
-from wsagent.inspection import Inspection
+from wsagent.inspection import Inspection, Totals
 from wsagent.statistics import Histogram, Statistics
+from wsagent.survey import Survey
 
 
 class Metrics(Resource):
     """
     What is counted, as a page that Prometheus reads.
 
-    It is looked up when it is asked for, and not before.  Put me where you like
+    It is looked up when it is asked for, and not before, in turns between which
+    messages pass.  Put me where you like
     into a site of yours: C{root.putChild(b"metrics", Metrics(inspection))}.
     """
 
@@ -38,41 +41,65 @@ class Metrics(Resource):
     def __init__(self, inspection: Inspection) -> None:
         """@param inspection: of the server."""
         super().__init__()
+        self._inspection = inspection
+        self._counted = _Counted(inspection)
         self._registry = CollectorRegistry()
-        self._registry.register(_Counted(inspection))
+        self._registry.register(self._counted)
         ProcessCollector(registry=self._registry)
 
-    def render(self, request: Request) -> bytes:
-        """Say how much there is of everything."""
+    def render(self, request: Request) -> bytes | int:
+        """Say how much there is of everything, once all is looked at."""
         if request.method not in (b"GET", b"HEAD"):
             request.setResponseCode(NOT_ALLOWED)
             request.setHeader("Allow", "GET, HEAD")
             return b""
-        accepted = request.getHeader("Accept") or ""
-        encode, kind = choose_encoder(accepted)
+        left: list[object] = []
+        request.notifyFinish().addBoth(left.append)
+        finished = partial(self._answer, request, left)
+        Survey(self._inspection, (), finished).goOn()
+        return NOT_DONE_YET
+
+    def _answer(
+        self,
+        request: Request,
+        left: list[object],
+        totals: Totals,
+        _found: object,
+    ) -> None:
+        """Answer, unless nobody waits any more."""
+        if left:
+            return
+        self._counted.totals = totals
+        encode, kind = choose_encoder(request.getHeader("Accept") or "")
         body: bytes = encode(self._registry)
         request.setHeader("Content-Type", kind)
-        if request.method == b"HEAD":
-            request.setHeader("Content-Length", str(len(body)))
-            return b""
-        return body
+        request.setHeader("Content-Length", str(len(body)))
+        if request.method == b"GET":
+            request.write(body)
+        request.finish()
 
 
 class _Counted(Collector):
-    """Reads what a server has counted, into families of metrics."""
+    """
+    Reads what a server has counted, into families of metrics.
+
+    @ivar totals: what was added up, for the next who reads.
+    """
+
+    totals: Totals
 
     def __init__(self, inspection: Inspection) -> None:
         """@param inspection: of the server."""
         self._inspection = inspection
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing beforehand: to look is not free."""
+        """Say nothing beforehand: nothing is known yet."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Look at all."""
+        """Give all."""
         factory = self._inspection.factory
-        totals = self._inspection.totals()
+        totals = self.totals
         yield InfoMetricFamily(
             "wsagent_build",
             "What runs.",
