@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import pytest
 
+from .browser import PROGRAM, Browser
 from .client import PATIENCE, Client, dial, dialUnix, readAll
 from .process import LOCAL, PROGRAMS, waitUntil
 from .typist import PAUSE, Typist
@@ -96,6 +97,32 @@ def test_port(start, tmp_path):
             with suppress(ConnectionResetError):
                 assert readAll(plain) == b"Welcome to wsagent console\n"
     done = run(tmp_path, "getenv A", str(port))
+    assert done.stderr == b"wsagent: getenv: 'A': not set\n"
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
+def test_browser(start, tmp_path):
+    """A page can send requests to the port, and types nothing by them."""
+    server = start("--port", LOCAL, "--console", "0")
+    _, console = server.ports
+    with Browser(tmp_path) as browser:
+        browser.open("data:text/html,<title>a page</title>")
+        browser.run(
+            f"""
+            const form = document.createElement("form");
+            form.method = "POST";
+            form.enctype = "text/plain";
+            form.action = "http://127.0.0.1:{console}/";
+            const lines = document.createElement("textarea");
+            lines.name = "a";
+            lines.value = "\\nsetenv A b\\nsetenv A b\\n";
+            form.append(lines);
+            document.body.append(form);
+            form.submit();
+            """
+        )
+        waitUntil(lambda: " is none: aborted" in server.log, "a browser")
+    done = run(tmp_path, "getenv A", str(console))
     assert done.stderr == b"wsagent: getenv: 'A': not set\n"
 
 
