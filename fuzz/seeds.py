@@ -305,6 +305,24 @@ def servers() -> Iterable[bytes]:
     yield b"\2\4\0\1" + line + own
     yield b"\1\0\0\0GET /" + b"a" * 600
     yield b"\0\0\0\0" + REQUEST.replace(b"Origin", b"X") + b"\r\n" + b"\x81\0" + frames
+    # With a site.
+    page = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    later = page.replace(b"/ ", b"/later ")
+    form = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+    inChunks = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+        b"Expect: 100-continue\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    yield b"\0\x08\0\0" + page + form + inChunks + own + frames
+    yield b"\0\x08\7\3" + later + page.replace(b"GET", b"HEAD") + later + own + frames
+    yield b"\0\x08\0\0" + inChunks + page.replace(b"/ ", b"/nowhere?a=%20b ")
+    yield b"\0\x08\0\1GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    yield (
+        b"\1\x08\1\2" + page.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") * 2
+    )
+    yield b"\1\x08\0\0" + page + REQUEST + b"A: b\r\n c\r\n\r\n" + frames
+    yield b"\0\x08\0\0" + form.replace(b"h: 5", b"h: -5")
+    yield b"\2\x0c\0\0" + line + page + own
 
 
 def credentials() -> Iterable[bytes]:

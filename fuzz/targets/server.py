@@ -4,10 +4,14 @@ All that a server reads, from the request to the last frame, in memory.
 Whole or cut, and in both builds, the same octets get the same answer: at most one,
 which h11 reads, and frames only after a 101.  Nothing is raised or logged as an
 error; and when the peer is gone, no connection is left, and nothing is waited for.
+
+Where there is a site, what is no request for a WebSocket has the site's answers,
+octet by octet, however the octets are cut.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,9 +19,11 @@ import h11
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
 
 from fuzz.choices import Choices, cut
-from tests.core.builds import Build
+from tests.core.builds import SOURCES, Build
 from tests.safety.octets import framesIn
 
 CLOSE = 0x88
@@ -33,21 +39,59 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 )
 
 
+_asksForWebSocket = re.compile(rb"upgrade|sec-websocket", re.IGNORECASE)
+_date = re.compile(rb"Date: [^\r]*\r\n")
+
+
 class Outcome(NamedTuple):
     """What a peer has seen."""
 
     sent: bytes
     hasFinished: bool
     wasAborted: bool
+    isGone: bool
+
+
+class Page(Resource):
+    """Says how long a request's body was."""
+
+    isLeaf = True
+
+    def __init__(self, clock: Clock) -> None:
+        """@param clock: what C{/later} waits for."""
+        super().__init__()
+        self._clock = clock
+
+    def render(self, asked: Any) -> bytes | int:
+        """Answer, perhaps a little later."""
+        if asked.path != b"/later":
+            return super().render(asked)
+
+        def answer() -> None:
+            asked.write(b"at last")
+            asked.finish()
+
+        later = self._clock.callLater(0, answer)
+        asked.notifyFinish().addErrback(lambda _: later.cancel())
+        return NOT_DONE_YET
+
+    def render_GET(self, _: Any) -> bytes:
+        """Say who we are."""
+        return b"a page"
+
+    def render_POST(self, asked: Any) -> bytes:
+        """Count."""
+        return b"%d octets" % len(asked.content.read())
 
 
 def check(octets: bytes, builds: Sequence[Build]) -> None:
     """Send octets to a server, and vanish."""
     choices = Choices(octets)
     options = choices.one(SETTINGS)
-    how = choices.bits(3)
+    how = choices.bits(4)
     sizes = choices.sizes()
     stream = choices.rest()
+    cuts = [stream], cut(stream, sizes)
     errors: list[Any] = []
 
     def observe(event: Any) -> None:
@@ -57,16 +101,27 @@ def check(octets: bytes, builds: Sequence[Build]) -> None:
     globalLogPublisher.addObserver(observe)
     try:
         found = [
-            _served(build, options, how, segments)
+            [_served(build, options, how, segments) for segments in cuts]
             for build in builds
-            for segments in ([stream], cut(stream, sizes))
         ]
+        alone = [_site(segments) for segments in cuts] if how[3] else []
     finally:
         globalLogPublisher.removeObserver(observe)
     assert not errors, errors[0].getTraceback()
     for other in found[1:]:
         assert other == found[0]
-    _checkAnswer(found[0])
+    if not alone:
+        assert found[0][0] == found[0][1]
+        _checkAnswer(found[0][0])
+        return
+    # With a body's end that is none, it matters to a site how it is cut.
+    assert found[0][0] == found[0][1] or alone[0] != alone[1]
+    isPrefaced = how[2]
+    for ours, theirs in zip(found[0], alone, strict=True):
+        _checkFrames(ours)
+        if not isPrefaced and not _asksForWebSocket.search(stream):
+            # We wait for a whole head, where it is not wrong at once.
+            assert ours == theirs or not (ours.sent or b"\r\n\r\n" in stream)
 
 
 def _served(
@@ -76,39 +131,82 @@ def _served(
     segments: Sequence[bytes],
 ) -> Outcome:
     """Connect to a new server, and send it segments."""
-    isCompressing, isRouting, isPrefaced = how
+    isCompressing, isRouting, isPrefaced, hasSite = how
     settings = build.part("settings")
     compression = None
     if isCompressing:
         # Who refers beyond a smaller window is not always seen.
         compression = settings.Compression(peerWindowBits=15, threshold=8)
     echo, route = build.part("demo").Echo, build.part("routing").Route
+    clock = Clock()
     factory = build.part("server").WebSocketServerFactory(
         None if isRouting else echo,
         () if isRouting else ("chat",),
         settings.Settings(compression=compression, **options),
-        Clock(),
+        clock,
         routes=[route("/chat/{room}", echo), route("/chat", echo, ["superchat"])]
         if isRouting
         else (),
+        site=_newSite(clock) if hasSite else None,
     )
     opening = build.part("answering").ServerOpening(factory)
     if isPrefaced:
         kind = build.part("prefacing").PrefacedOpening
         opening = kind(opening, factory.trust, None)
-    wire = factory.buildWire(opening)
-    transport = build.part("testing").MemoryTransport(wire)
-    wire.makeConnection(transport)
+    outcome = _sent(build, clock, factory.buildWire(opening), segments)
+    assert not [*factory._wires], "a connection is left"
+    assert not clock.getDelayedCalls(), "something is waited for"
+    return outcome
+
+
+def _site(segments: Sequence[bytes]) -> Outcome:
+    """Send segments to a site that has a port of its own."""
+    clock = Clock()
+    return _sent(SOURCES, clock, _newSite(clock).buildProtocol(None), segments)
+
+
+def _newSite(clock: Clock) -> Site:
+    """Make a site."""
+    root = Resource()
+    for name in (b"", b"later"):
+        root.putChild(name, Page(clock))
+    site = Site(root, reactor=clock)
+    site.displayTracebacks = False
+    return site
+
+
+def _sent(
+    build: Build, clock: Clock, protocol: Any, segments: Sequence[bytes]
+) -> Outcome:
+    """Connect, send segments, and vanish."""
+    transport = build.part("memory").MemoryTransport(protocol)
+    protocol.makeConnection(transport)
     sent = b""
     for segment in segments:
         transport.deliver(segment)
-        while (moved := transport.move()) is not None:
-            sent += moved
-    outcome = Outcome(sent, transport.hasFinished, transport.wasAborted)
+        isMoving = True
+        while isMoving:
+            clock.advance(0)
+            isMoving = False
+            while (moved := transport.move()) is not None:
+                sent += moved
+                isMoving = True
+    outcome = Outcome(
+        _date.sub(b"", sent),
+        transport.hasFinished,
+        transport.wasAborted,
+        transport.isLost,
+    )
     transport.lose(ConnectionLost())
-    assert not [*factory._wires], "a connection is left"
-    assert not factory.reactor.getDelayedCalls(), "something is waited for"
     return outcome
+
+
+def _checkFrames(found: Outcome) -> None:
+    """See that nothing but frames follows a 101."""
+    _, accepted, rest = found.sent.partition(b"HTTP/1.1 101 ")
+    if accepted:
+        frames = framesIn(rest.partition(b"\r\n\r\n")[2])
+        assert all(first != CLOSE for first, _ in frames[:-1])
 
 
 def _checkAnswer(found: Outcome) -> None:
