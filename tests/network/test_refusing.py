@@ -40,6 +40,15 @@ PORTS = "0 to 65535, or an endpoint such as tcp:8001:interface=127.0.0.1"
         (["--app", "nosuch:App"], "--app nosuch:App: ModuleNotFoundError: "),
         (["--app", "wsagent:Settings"], "--app wsagent:Settings: allowed: a subclass"),
         (["--app", "wrong:App"], "--app wrong:App: SyntaxError: "),
+        (["--static", "wrong.py"], "--static wrong.py: allowed: a folder"),
+        (["--web", "wrong"], "--web wrong: allowed: module:resource"),
+        (["--web", "wrong:App"], "--web wrong:App: SyntaxError: "),
+        (["--web", "os:sep"], "--web os:sep: str, allowed: a twisted.web resource"),
+        (["--static=.", "--web=twisted.web.static:File"], "--web twisted.web.static:"),
+        (
+            ["--static=.", "--web=twisted.web.resource:Resource"],
+            "--web twisted.web.resource:Resource: allowed: one of them, told: --static",
+        ),
     ],
 )
 def test_refusal(tmp_path, arguments, line):

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
+from klein import Klein
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -22,10 +24,13 @@ from wsagent.sockets.transport import LaneTransport
 
 from .client import Client, dial, dialTLS, readAll, request
 from .inside import inThread, pause, until
+from .process import LOCAL
 
 # Twisted's own.
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL")
 
+HAS_TLS = IProtocolNegotiationFactory.implementedBy(WebSocketServerFactory)
+"""Whether a site has, here: it does what an older Twisted does wrong."""
 MEBIBYTE = bytes(range(256)) * 4096
 _date = re.compile(rb"Date: [^\r]*\r\n")
 
@@ -62,7 +67,7 @@ async def serve(ports, failures):  # noqa: ARG001 - nothing may be logged
     """Give what listens, with a site beside WebSockets or around them."""
     factories = []
 
-    async def listen(where="tcp:0:interface=127.0.0.1", isAround=False, guard=None):
+    async def listen(where=LOCAL, isAround=False, guard=None, **settings):
         tree = Files()
         if isAround:
             factory = WebSocketServerFactory(Echo, settings=Settings())
@@ -71,7 +76,9 @@ async def serve(ports, failures):  # noqa: ARG001 - nothing may be logged
             listening = Site(tree)
         else:
             site = Site(tree)
-            factory = WebSocketServerFactory(Echo, settings=Settings(), site=site)
+            factory = WebSocketServerFactory(
+                Echo, settings=Settings(**settings), site=site
+            )
             listening = factory
         factories.append(factory)
         factory.slow = tree.slow
@@ -166,6 +173,10 @@ async def test_first(serve, isAround, target, isLane):
 @pytest_twisted.ensureDeferred
 async def test_tls(serve, isAround, target, certificate):
     """The same goes over TLS."""
+    if isAround and not IProtocolNegotiationFactory.implementedBy(
+        WebSocketServerFactory
+    ):
+        pytest.skip("no site of this Twisted can TLS with today's pyOpenSSL")
     where = f"ssl:0:{certificate}:interface=127.0.0.1"
     factory = await serve(where, isAround)
 
@@ -358,6 +369,57 @@ async def test_asynchronous(serve, isLane):
         assert isinstance(wire.transport, LaneTransport) == isLane
 
 
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("target", ["/here", "/later"])
+async def test_Klein(ports, failures, isLane, target):  # noqa: ARG001
+    """A route of Klein is such a place, behind a page, also if it takes its time."""
+    factory = WebSocketServerFactory(Echo, settings=Settings())
+    waiting, app = [], Klein()
+
+    @app.route("/")
+    def page(_):
+        return "page"
+
+    @app.route("/here")
+    def here(_):
+        return WebSocketResource(factory)
+
+    @app.route("/later")
+    def later(_):
+        waiting.append(Deferred())
+        return waiting[0]
+
+    port = await ports(Site(app.resource()))
+    with Visit(dial(port), target) as visit:
+        assert await inThread(visit.ask, "GET", "/") == (200, b"page")
+        opened = inThread(visit.upgrade)
+        if target == "/later":
+            await until(lambda: waiting, "a request")
+            waiting[0].callback(WebSocketResource(factory))
+        client = await opened
+        (wire,) = factory.wires
+        assert isinstance(wire.transport, LaneTransport) == isLane
+        assert await inThread(client.echoes)
+    await until(lambda: not factory.wires, "no connections")
+
+
+@pytest_twisted.ensureDeferred
+async def test_limit(serve):
+    """Who is at the site has a place, and keeps it for a WebSocket."""
+    factory = await serve(connectionLimit=1)
+
+    def script():
+        with Visit(dial(factory.port)) as visit:
+            visit.ask("GET", "/")
+            for octets in (get(), request()):
+                with dial(factory.port) as plain:
+                    plain.sendall(octets)
+                    assert readAll(plain).startswith(b"HTTP/1.1 503 ")
+            assert visit.upgrade().echoes()
+
+    await inThread(script)
+
+
 # In a process of its own
 
 
@@ -377,7 +439,7 @@ def test_static(start, tmp_path):
     (tmp_path / "public").mkdir()
     (tmp_path / "public" / "index.html").write_text("<title>hello</title>")
     (tmp_path / "public" / "large").write_bytes(MEBIBYTE)
-    server = start("--port", "tcp:0:interface=127.0.0.1", "--static", "public")
+    server = start("--port", LOCAL, "--static", "public")
     assert ask(server.port, "GET", "/") == (200, "text/html", b"<title>hello</title>")
     assert ask(server.port, "GET", "/large")[2] == MEBIBYTE
     assert ask(server.port, "GET", "/nowhere")[0] == 404
@@ -388,7 +450,7 @@ def test_static(start, tmp_path):
 def test_web(start, tmp_path):
     """C{--web} serves a resource; its site begins and ends with the server."""
     (tmp_path / "shop.py").write_text(SHOP)
-    options = ("--port", "tcp:0:interface=127.0.0.1", "--app", "wsagent.demo:Echo")
+    options = ("--port", LOCAL, "--app", "wsagent.demo:Echo")
     server = start(*options, "--web", "shop:site")
     assert ask(server.port, "GET", "/")[2] == b"hello"
     assert ask(server.port, "POST", "/", MEBIBYTE)[2] == b"1048576 octets"
