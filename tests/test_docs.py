@@ -281,6 +281,7 @@ class GuideTests(DocumentCase):
         self.space.clear()
         self.space.update(__name__=page.stem, reactor=self.reactor)
         for name, text in files(page).items():
+            Path(name).parent.mkdir(exist_ok=True)
             Path(name).write_text(text)
         echo = sys.modules.pop("echo")
         sys.path.insert(0, str(Path.cwd()))

@@ -119,21 +119,29 @@ class ServerOpening:
         else:
             self._decide(request)
 
-    def resume(self, octets: bytes, isFirst: bool) -> None:
+    def resume(
+        self,
+        octets: bytes,
+        wrong: HandshakeError | None,
+        isFirst: bool,
+    ) -> None:
         """
         Read a request that came while the site had the connection.
 
         @param octets: it as the site has read it, and what follows.
+        @param wrong: it cannot be a head.
         @param isFirst: it is the one that we gave to the site.
         """
         self._came = None
         self._reader = self._newReader()
         self._wire.handOver(self, self._factory.settings.handshakeTimeout)
+        if isFirst:
+            # The site repairs more than we do: for it that was a request.
+            wrong = self._wrong or wrong
         if self._factory.isDraining:
             self._refuse(Refusal(503, why="the server is leaving"))
-        elif isFirst and self._wrong is not None:
-            # The site repairs more than we do: for it that was a request.
-            self._refuseWrong(self._wrong)
+        elif wrong is not None:
+            self._refuseWrong(wrong)
         else:
             self._wire.dataReceived(octets)
 

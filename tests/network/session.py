@@ -66,7 +66,7 @@ class Session:
         if isinstance(step, File):
             path = self._folder / step.name
             path.parent.mkdir(exist_ok=True)
-            path.write_text(self._freed(step.text))
+            path.write_text(self._freed(step.text).rstrip("\n") + "\n")
         elif step.line.startswith("twistd -n "):
             line, _, log = self._freed(step.line).partition(" >> ")
             self._words, self._log = shlex.split(line), log or None

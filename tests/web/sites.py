@@ -35,6 +35,11 @@ class Front(Resource):
             (asked.method, asked.uri, str(asked.getClientAddress()).encode(), secure)
         )
 
+    def render_HEAD(self, asked):
+        """Say nothing, or Twisted keeps the request in its log."""
+        asked.setHeader("Content-Length", "5")
+        return b""
+
     def render_POST(self, asked):
         """Give back the body."""
         return asked.content.read()

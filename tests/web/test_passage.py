@@ -346,6 +346,7 @@ class UpgradeTests(PassageCase):
         ours.take()
         ours.send(request(b"A: \x01"))
         self.assertIn(b"HTTP/1.1 400 ", ours.octets)
+        self.assertIn(b"Connection: close\r\n", ours.octets)
 
     def test_tooBig(self):
         """The limit of the head is ours, too, when the site had the connection."""

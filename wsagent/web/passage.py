@@ -8,9 +8,10 @@ from typing import Any
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import BAD_REQUEST, HTTPChannel
+from twisted.web.http import HTTPChannel
 from twisted.web.iweb import INonQueuedRequestFactory
 
+from wsagent.core.errors import HandshakeError
 from wsagent.wire import Wire
 
 from .requests import isUpgrade, octetsOf, takeOver
@@ -32,14 +33,15 @@ class Passage:
     def __init__(
         self,
         site: IProtocolFactory,
-        resume: Callable[[bytes, bool], object],
+        resume: Callable[[bytes, HandshakeError | None, bool], object],
         peer: object | None = None,
         isSecure: bool = False,
     ) -> None:
         """
         @param site: a C{Site}.
-        @param resume: called with the head of a request for a WebSocket, the
-            first of what follows, and whether there was no request before it.
+        @param resume: called with the head of a request for a WebSocket and
+            what follows; what is wrong if it is none; and whether there was no
+            request before it.
         @param peer: who it is, if a proxy has said so before all else.
         @param isSecure: the proxy has said that it came over TLS.
         """
@@ -95,9 +97,13 @@ class Passage:
 
     def connectionLost(self, reason: Failure) -> None:
         """Tell the site, which is through with it."""
-        # What it has made knows us.
+        request = self._request
         channel, self._channel, self._inner = self._channel, None, None
         if channel is not None:
+            # It may stay for a while, in an event that Twisted has logged.
+            channel.requestFactory = self._makeRequest
+            if request is not None:
+                vars(request).pop("process", None)
             channel.connectionLost(reason)
 
     @property
@@ -132,8 +138,9 @@ class Passage:
 
     def _introduce(self, channel: Any) -> None:
         """Have the site see who it is, and not the proxy that has said so."""
-        if self._peer is not None:
-            channel.getPeer = lambda: self._peer
+        peer = self._peer
+        if peer is not None:
+            channel.getPeer = lambda: peer
         if self._isSecure:
             channel.isSecure = lambda: True
 
@@ -146,16 +153,15 @@ class Passage:
                 _makeLast(request)
             process()
             return
+        octets, wrong = b"", None
         try:
             octets = octetsOf(request)
-        except ValueError:
-            request.setResponseCode(BAD_REQUEST)
-            request.finish()
-            return
+        except HandshakeError as error:
+            wrong = error
         rest = takeOver(request.channel, self._wire.dataReceived)
         # For what the site keeps of it, this is the end.
         self.connectionLost(Failure(connectionDone.value))
-        self._resume(octets + rest, isFirst)
+        self._resume(octets + rest, wrong, isFirst)
 
 
 def _makeLast(request: Any) -> None:

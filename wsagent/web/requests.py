@@ -9,6 +9,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.iweb import IRequest
 
 from wsagent.core import handshake
+from wsagent.core.errors import HandshakeError
 from wsagent.core.heads import Headers, isToken, renderHead
 
 
@@ -25,10 +26,13 @@ def octetsOf(request: Any) -> bytes:
     It is read once more then, strictly: there is one way in.
 
     @param request: an L{IRequest}.
-    @raise ValueError: no such head can be.
+    @raise HandshakeError: no such head can be.
     """
     line = b" ".join((request.method, request.uri, request.clientproto))
-    return renderHead(line.decode("latin-1"), _fields(request))
+    try:
+        return renderHead(line.decode("latin-1"), _fields(request))
+    except ValueError as error:
+        raise HandshakeError(str(error)) from None
 
 
 def takeOver(channel: HTTPChannel, receive: Callable[[bytes], object]) -> bytes:

@@ -8,12 +8,12 @@ from typing import Any
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from twisted.web.http import BAD_REQUEST, SERVICE_UNAVAILABLE, HTTPChannel
+from twisted.web.http import SERVICE_UNAVAILABLE, HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from wsagent.answering import ServerOpening
-from wsagent.core.errors import UpgradeRequired
+from wsagent.core.errors import HandshakeError, UpgradeRequired
 from wsagent.server import WebSocketServerFactory
 from wsagent.wire import Wire
 
@@ -55,8 +55,8 @@ class WebSocketResource(Resource):
             return _refused(request, SERVICE_UNAVAILABLE, "the server is leaving")
         try:
             octets = octetsOf(request)
-        except ValueError as error:
-            return _refused(request, BAD_REQUEST, str(error))
+        except HandshakeError as error:
+            return _refused(request, error.status, str(error))
         transport: Any = channel.transport
         opening = ServerOpening(self.factory, avatar=self.avatar)
         owner = _Owner(self.factory, channel)
