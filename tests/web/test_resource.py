@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
+from twisted.web.util import DeferredResource
 
 import wsagent
 from tests.agents import Noting
@@ -185,6 +186,14 @@ class ResourceTests(ResourceCase):
         frames = ECHO + ECHO + frame(2, bytes(100_000))
         self.assertEqual(ours.take().partition(b"\r\n\r\n")[2], frames)
         self.assertTrue(ours.transport.isReading)
+
+    def test_left(self):
+        """Who has left before a tree got here needs no answer."""
+        found = Deferred()
+        self.put(DeferredResource(found))
+        self.visit(UPGRADE).vanish()
+        found.callback(WebSocketResource(self.factory))
+        self.assertEqual(sum(self.factory.statistics.handshakes.values()), 0)
 
     def test_notHTTP1(self):
         """Elsewhere than in HTTP/1.1 there is no upgrade."""

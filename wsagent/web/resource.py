@@ -47,6 +47,9 @@ class WebSocketResource(Resource):
     def render(self, request: Request) -> bytes | int:
         """Open a WebSocket, or say that this is a place for that only."""
         channel: Any = request.channel
+        if channel is None:
+            # Who asked has left while a tree took its time to get here.
+            return NOT_DONE_YET
         if not isUpgrade(request) or not isinstance(channel, HTTPChannel):
             for name, value in UpgradeRequired.fields:
                 request.setHeader(name, value)
