@@ -10,7 +10,7 @@ from twisted.web.server import Site
 from tests.core.notation import row
 from wsagent.web.sites import demoSite, givenSite, staticSite
 
-from .sites import Failing, Visitor, get
+from .sites import Failing, Front, Visitor, get
 
 
 class StaticTests(SynchronousTestCase):
@@ -63,6 +63,21 @@ class StaticTests(SynchronousTestCase):
                 self.assertTrue(octets.startswith(b"HTTP/1.1 404 "), octets)
                 self.assertNotIn(b"this is", octets)
                 self.assertNotIn(b"it.css", octets)
+
+    def test_body(self):
+        """Of a request with a body none is kept, however long it is."""
+        for site, kept in (
+            (staticSite(str(self.folder)), b""),
+            (demoSite(), b""),
+            (givenSite(Resource), b"hello"),
+        ):
+            site.resource = Resource()
+            site.resource.putChild(b"", Front())
+            visitor = Visitor(site)
+            chunk = b"5\r\nhello\r\n0\r\n\r\n"
+            visitor.send(get(b"/", b"POST", b"Transfer-Encoding: chunked"), chunk)
+            self.assertTrue(visitor.octets.endswith(b"\r\n\r\n" + kept))
+            visitor.vanish()
 
 
 class GivenTests(SynchronousTestCase):

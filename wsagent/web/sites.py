@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 from twisted.web.static import File
 
 from .pages import Page
+
+
+class _Bodiless(Request):
+    """A request whose body nobody wants; kept, it could fill the disk."""
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Let it pass."""
 
 
 class _Files(File):
@@ -26,7 +33,8 @@ class _Files(File):
 def staticSite(folder: str) -> Site:
     """Make a site of the files in a folder; of a folder, C{index.html}."""
     # Twisted would have what it does not know be HTML, scripts and all.
-    return _siteOf(_Files(folder, defaultType="application/octet-stream"))
+    files = _Files(folder, defaultType="application/octet-stream")
+    return _siteOf(files, _Bodiless)
 
 
 def givenSite(found: Any) -> Site:
@@ -52,12 +60,12 @@ def demoSite() -> Site:
     """Make the site of the default application: one page."""
     root = Resource()
     root.putChild(b"", Page("page"))
-    return _siteOf(root)
+    return _siteOf(root, _Bodiless)
 
 
-def _siteOf(resource: IResource) -> Site:
+def _siteOf(resource: IResource, makeRequest: type[Request] = Request) -> Site:
     """Make a site that shows nobody a traceback."""
-    site = Site(resource)
+    site = Site(resource, makeRequest)
     site.displayTracebacks = False
     site.noisy = False
     return site
