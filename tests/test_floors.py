@@ -23,8 +23,8 @@ core.handshake core.messages core.outgoing core.permessage
 core.connection core.forwarded core.responses
 core.preface
 addresses build conversation descriptors errors interfaces sockets.__init__ web.__init__
-sockets.system sources web.pages web.requests
-commanding logs notifying turns
+console.__init__ sockets.system sources web.pages web.requests
+console.commanding logs notifying turns
 access credentials
 certificates schemes settings tokens webtokens sockets.transport timing tls urls
 accepting lines sending sockets.lane
@@ -37,10 +37,11 @@ loading routing web.sites
 answering authoptions broadcasting settingoptions siteoptions web.passage
 demo opening prefacing server
 attempt blocking endpoints inspection service terminal testing web.resource
-agentcommands asking client columns processcommands survey talk
-servercommands
-commands consoling top web.metrics
-console web.gate
+console.agentcommands console.asking console.columns console.processcommands
+client survey talk
+console.servercommands
+console.commands console.consoling console.top web.metrics
+console.protocol web.gate
 web.orders
 web.board
 web.admin

@@ -14,8 +14,9 @@ from time import monotonic
 from typing import Any, NoReturn
 
 from . import blocking
-from .asking import DEFAULT_PLACE
-from .consoling import typeToConsole
+from .console.asking import DEFAULT_PLACE
+from .console.consoling import typeToConsole
+from .console.top import showTop
 from .core.deflate import Compression
 from .core.errors import HandshakeError
 from .core.heads import isToken
@@ -24,7 +25,6 @@ from .settings import Settings
 from .talk import COMMANDS, Talk, fail, milliseconds
 from .terminal import Pipe, Terminal, escaped, isAtTerminal
 from .tokens import addToken
-from .top import showTop
 from .urls import parseURL
 
 _HELP = """\

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
-from .commands import Commands
-from .console import ConsoleFactory
+from .console.commands import Commands
+from .console.protocol import ConsoleFactory
 from .endpoints import serverFromString
 from .inspection import Inspection
 from .loading import inLine, inOneLine

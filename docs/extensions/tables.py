@@ -17,10 +17,10 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from twisted.python import usage
 
-from wsagent.agentcommands import AGENT_COMMANDS
-from wsagent.commands import OWN_COMMANDS
-from wsagent.processcommands import PROCESS_COMMANDS
-from wsagent.servercommands import SERVER_COMMANDS
+from wsagent.console.agentcommands import AGENT_COMMANDS
+from wsagent.console.commands import OWN_COMMANDS
+from wsagent.console.processcommands import PROCESS_COMMANDS
+from wsagent.console.servercommands import SERVER_COMMANDS
 from wsagent.settings import Settings
 from wsagent.tap import Options
 

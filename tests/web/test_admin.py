@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.core.notation import row
 from tests.test_service import MemoryEndpoint, MemoryPort
-from wsagent.commands import Commands
+from wsagent.console.commands import Commands
 from wsagent.demo import Echo
 from wsagent.inspection import Inspection
 from wsagent.server import WebSocketServerFactory

@@ -7,7 +7,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.core.notation import row
-from wsagent.commands import Commands
+from wsagent.console.commands import Commands
 from wsagent.demo import Echo
 from wsagent.inspection import AgentReport, Inspection
 from wsagent.server import WebSocketServerFactory

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from tests.core.notation import row
-from wsagent.commands import Commands
+from wsagent.console.commands import Commands
 from wsagent.demo import Echo
 from wsagent.inspection import Inspection
 from wsagent.server import WebSocketServerFactory

@@ -11,7 +11,7 @@ from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
-from wsagent.commands import Commands
+from wsagent.console.commands import Commands
 from wsagent.inspection import Inspection
 from wsagent.server import WebSocketServerFactory
 from wsagent.service import ListeningService, WebSocketService

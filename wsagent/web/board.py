@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from wsagent.broadcasting import broadcast
-from wsagent.commanding import CommandError
+from wsagent.console.commanding import CommandError
 from wsagent.inspection import AgentReport, Inspection, Totals
 from wsagent.protocol import WebSocketProtocol
 from wsagent.survey import Rows, Survey, View

@@ -14,8 +14,8 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from wsagent.addresses import describePeer
-from wsagent.commanding import CommandError, UnknownCommand
-from wsagent.commands import Commands
+from wsagent.console.commanding import CommandError, UnknownCommand
+from wsagent.console.commands import Commands
 
 from .gate import BODY_LIMIT, Asking
 

@@ -1,9 +1,9 @@
-"""L{wsagent.consoling}: what is typed, or piped, to a console."""
+"""L{wsagent.console.consoling}: what is typed, or piped, to a console."""
 
 import io
 import sys
 
-from wsagent.consoling import Typing, Words
+from wsagent.console.consoling import Typing, Words
 from wsagent.terminal import Pipe
 
 from .consoles import AskerCase

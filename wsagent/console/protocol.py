@@ -29,11 +29,12 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .addresses import describePeer
+from wsagent.addresses import describePeer
+from wsagent.terminal import escaped
+from wsagent.turns import inTurns
+
 from .commanding import ERROR, GREETING, OK
 from .commands import Commands
-from .terminal import escaped
-from .turns import inTurns
 
 LINE_LIMIT: Final = 65_536
 """Octets in a line that is typed."""

@@ -13,15 +13,16 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 
-from .addresses import describePeer
-from .build import describeBuild
+from wsagent.addresses import describePeer
+from wsagent.build import describeBuild
+from wsagent.inspection import AgentReport, Inspection, Totals
+from wsagent.routing import Route
+from wsagent.service import ListeningService
+from wsagent.survey import ROWS_LIMIT, Rows, Survey, View
+from wsagent.turns import inTurns
+from wsagent.wire import Wire
+
 from .commanding import Command, amount, chosen, plain, rounded
-from .inspection import AgentReport, Inspection, Totals
-from .routing import Route
-from .service import ListeningService
-from .survey import ROWS_LIMIT, Rows, Survey, View
-from .turns import inTurns
-from .wire import Wire
 
 
 class ServerCommands:

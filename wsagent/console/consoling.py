@@ -9,10 +9,11 @@ from contextlib import closing, suppress
 from threading import Condition, Thread
 from typing import Final
 
+from wsagent.talk import fail
+from wsagent.terminal import Lines, Pipe, Terminal, ignoreOutput, isAtTerminal
+
 from .asking import Asker, NoConsole
 from .commanding import ERROR, OK
-from .talk import fail
-from .terminal import Lines, Pipe, Terminal, ignoreOutput, isAtTerminal
 
 _HISTORY: Final = "console-history"
 _ADDRESSES_LIMIT: Final = 1000

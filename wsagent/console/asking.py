@@ -8,8 +8,9 @@ import socket
 from contextlib import suppress
 from typing import Any, Final
 
+from wsagent.lines import READ_SIZE
+
 from .commanding import ERROR, GREETING
-from .lines import READ_SIZE
 
 DEFAULT_PLACE: Final = "console.sock"
 """In the current folder."""

@@ -9,10 +9,11 @@ from contextlib import closing, suppress
 from time import monotonic
 from typing import Any, Final
 
+from wsagent.talk import fail
+from wsagent.terminal import isAtTerminal
+
 from .asking import Asker, NoConsole, Refused
 from .columns import fitted, rate, size, table
-from .talk import fail
-from .terminal import isAtTerminal
 
 INTERVAL: Final = 1.0
 """Seconds between two looks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from .terminal import columnsOf, rows
+from wsagent.terminal import columnsOf, rows
 
 
 class Column(NamedTuple):

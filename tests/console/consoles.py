@@ -7,11 +7,11 @@ import threading
 
 from twisted.internet.testing import StringTransport
 
-from wsagent import asking
-from wsagent.asking import Asker
-from wsagent.console import ConsoleFactory
+from tests.scripts import PATIENCE
+from wsagent.console import asking
+from wsagent.console.asking import Asker
+from wsagent.console.protocol import ConsoleFactory
 
-from .scripts import PATIENCE
 from .test_commands import CommandCase
 
 

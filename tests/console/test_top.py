@@ -1,13 +1,13 @@
-"""L{wsagent.top}: what is shown of a server's agents, without a screen."""
+"""L{wsagent.console.top}: what is shown of a server's agents, without a screen."""
 
 import io
 import sys
 from itertools import pairwise
 
-from wsagent.asking import NoConsole
-from wsagent.servercommands import ORDERS as KNOWN
+from wsagent.console.asking import NoConsole
+from wsagent.console.servercommands import ORDERS as KNOWN
+from wsagent.console.top import ORDERS, Top, showTop
 from wsagent.terminal import columnsOf
-from wsagent.top import ORDERS, Top, showTop
 
 from .consoles import AskerCase
 

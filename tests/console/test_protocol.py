@@ -1,4 +1,4 @@
-"""L{wsagent.console}: lines that are typed, and their answers."""
+"""L{wsagent.console.protocol}: lines that are typed, and their answers."""
 
 import json
 
@@ -9,10 +9,15 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
+from tests.core.notation import row
 from wsagent import turns
-from wsagent.console import CONSOLES_LIMIT, LINE_LIMIT, ConsoleFactory, rendered
+from wsagent.console.protocol import (
+    CONSOLES_LIMIT,
+    LINE_LIMIT,
+    ConsoleFactory,
+    rendered,
+)
 
-from .core.notation import row
 from .test_commands import CommandCase
 
 GREETING = "Welcome to wsagent console"
@@ -58,7 +63,7 @@ class Transport(StringTransport):
 
 
 class ConsoleTests(CommandCase):
-    """L{wsagent.console.Console}, whoever types."""
+    """L{wsagent.console.protocol.Console}, whoever types."""
 
     def setUp(self):
         """Connect one."""

@@ -1,14 +1,14 @@
-"""L{wsagent.asking}: who asks a console, and waits for its answers."""
+"""L{wsagent.console.asking}: who asks a console, and waits for its answers."""
 
 import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent import asking
-from wsagent.asking import Asker, NoConsole, Refused
+from tests.core.notation import row
+from wsagent.console import asking
+from wsagent.console.asking import Asker, NoConsole, Refused
 
 from .consoles import AskerCase
-from .core.notation import row
 
 
 class AskerTests(AskerCase):

@@ -15,10 +15,11 @@ from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from wsagent.core import codes
+from wsagent.inspection import Inspection
+from wsagent.tracing import Trace
+
 from .commanding import Command, CommandError, Show, chosen, inWords, plain, rounded
-from .core import codes
-from .inspection import Inspection
-from .tracing import Trace
 
 PATIENCE: Final = 10
 """Seconds that a command waits for what it has asked for."""

@@ -9,7 +9,7 @@ The console's lines, and HTTP on the admin endpoint, both come here::
 
 The C{Deferred} fires with C{None} or a value for JSON, or fails with a
 L{CommandError} whose C{str} is one line; C{UnknownCommand} is one.
-C{commands.table} lists each L{Command<wsagent.commanding.Command>}: its
+C{commands.table} lists each L{Command<wsagent.console.commanding.Command>}: its
 C{name}, C{usage} and C{help}.
 
 A command that shows lines later, as C{trace} does, gets a function C{show} that
@@ -25,12 +25,13 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from wsagent.inspection import Inspection, NoSuchAgent
+from wsagent.service import ListeningService
+
 from .agentcommands import AGENT_COMMANDS, AgentCommands
 from .commanding import Command, CommandError, Show, UnknownCommand
-from .inspection import Inspection, NoSuchAgent
 from .processcommands import PROCESS_COMMANDS, ProcessCommands
 from .servercommands import SERVER_COMMANDS, ServerCommands
-from .service import ListeningService
 
 _log = Logger()
 

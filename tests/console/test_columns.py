@@ -1,10 +1,9 @@
-"""L{wsagent.columns}: how values are written."""
+"""L{wsagent.console.columns}: how values are written."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from wsagent.columns import age, fitted, rate, size
-
-from .core.notation import row
+from tests.core.notation import row
+from wsagent.console.columns import age, fitted, rate, size
 
 
 class WritingTests(SynchronousTestCase):

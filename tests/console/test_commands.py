@@ -1,4 +1,4 @@
-"""L{wsagent.commands}: what the console, and HTTP, can have done."""
+"""L{wsagent.console.commands}: what the console, and HTTP, can have done."""
 
 import gc
 import json
@@ -11,18 +11,17 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from wsagent.agentcommands import PATIENCE
-from wsagent.commanding import CommandError, UnknownCommand, plain
-from wsagent.commands import TABLE, Commands
+from tests.agents import AgentCase, Noting
+from tests.core.notation import row
+from wsagent.console.agentcommands import PATIENCE
+from wsagent.console.commanding import CommandError, UnknownCommand, plain
+from wsagent.console.commands import TABLE, Commands
 from wsagent.errors import ClosedUncleanly
 from wsagent.inspection import Inspection
 from wsagent.routing import Route
 from wsagent.server import WebSocketServerFactory
 from wsagent.service import ListeningService
 from wsagent.testing import connected, upgradeRequest
-
-from .agents import AgentCase, Noting
-from .core.notation import row
 
 
 class Member(Noting):
