@@ -6,11 +6,11 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
 from .console.commands import Commands
-from .console.protocol import ConsoleFactory
+from .console.protocol import ConsoleService
 from .endpoints import serverFromString
 from .inspection import Inspection
 from .loading import inLine, inOneLine
-from .service import ListeningService, WebSocketService
+from .service import WebSocketService
 from .tokens import TokenFile
 
 _PLACE = "0 to 65535, or an endpoint such as unix:/run/wsagent/NAME.sock"
@@ -70,8 +70,8 @@ class OperatingOptions(usage.Options):
         """Have run beside a service what looks into it."""
         commands = Commands(Inspection(service.factory), service)
         if self._console is not None:
-            factory, endpoints = ConsoleFactory(commands), [self._console]
-            service.addCompanion(ListeningService(factory, endpoints, "console", True))
+            clock = service.factory.reactor
+            service.addCompanion(ConsoleService(commands, [self._console], clock))
         if self._admin is not None:
             from .web.admin import AdminService
 

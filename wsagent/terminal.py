@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import unicodedata
@@ -146,6 +147,12 @@ class Pipe:
     def open(self) -> None:
         """Nothing is to be done."""
 
+    def hasInput(self) -> bool:
+        """Ask whether a line, or the end, is there to be read."""
+        with suppress(OSError, ValueError):
+            return bool(select.select([self._source], [], [], 0)[0])
+        return True
+
     def read(self) -> bytes:
         """Wait for a line."""
         line = self._source.readline()
@@ -269,6 +276,10 @@ class Terminal:
             readline.set_completer_delims("")
             readline.set_completer(self._completed)
             readline.read_history_file(historyFile(self._history))
+
+    def hasInput(self) -> bool:
+        """Say that nobody knows: a person may be typing."""
+        return False
 
     def read(self) -> bytes:
         """Wait for a line."""

@@ -5,6 +5,7 @@ import json
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
@@ -296,10 +297,23 @@ class ConsoleTests(CommandCase):
         self.assertIsNotNone(self.consoles.buildProtocol(None))
 
     def test_stop(self):
-        """When the server stops, all of them go."""
-        self.consoles.doStart()
-        self.consoles.doStop()
+        """When the server stops, all of them go, and it waits until they have."""
+        clock = Clock()
+        stopped = self.consoles.hangUp(clock)
         self.assertTrue(self.transport.disconnecting)
         self.assertEqual(self.read(), [GREETING])
         self.console.dataReceived(b"mem\n")
         self.assertEqual(self.read(), [])
+        self.assertNoResult(stopped)
+        self.console.connectionLost()
+        self.successResultOf(stopped)
+        self.assertEqual(clock.getDelayedCalls(), [])
+        self.successResultOf(self.consoles.hangUp(clock))
+
+    def test_stopUnread(self):
+        """It does not wait long for who does not read."""
+        clock = Clock()
+        stopped = self.consoles.hangUp(clock)
+        clock.advance(1)
+        self.successResultOf(stopped)
+        self.console.connectionLost()

@@ -246,7 +246,9 @@ def test_top(tmp_path, agent):
         typist.read("received")
         for rows, columns in ((3, 9), (1, 1), (24, 80)):
             typist.resize(rows, columns)
-        typist.read(address)
+        # What stands there already may be left as it is.
+        typist.type("/anybody\n")
+        typist.read("0 with 'anybody'")
         typist.type("q")
         assert typist.end() == 0
 

@@ -97,6 +97,8 @@ class Typing:
         self._held: str | None = None
         self._isRefused = False
         self._isLeaving = False
+        # That the server has gone, and that this is why we end.
+        self._gone: NoConsole | None = None
         self._end: NoConsole | None = None
 
     def run(self) -> int:
@@ -133,6 +135,9 @@ class Typing:
                 line = self._lines.read().decode("utf-8", "surrogateescape")
                 if line.strip():
                     with self._changed:
+                        if self._gone is not None:
+                            self._end = self._gone
+                            return
                         self._awaited += 1
                     self._asker.send(line)
         if not self._screen.isInteractive:
@@ -141,12 +146,17 @@ class Typing:
 
     def _receive(self) -> None:
         """Show what comes, until the end."""
+        isDone = False
         try:
             while True:
                 self._take(self._asker.receive())
         except NoConsole as error:
-            if not self._isLeaving:
-                self._end = error
+            with self._changed:
+                # All may be done and said, and only the end of the input not read.
+                self._gone = error
+                isDone = not self._awaited and self._screen.hasInput()
+                if not (self._isLeaving or isDone):
+                    self._end = error
         except OSError:
             # Nobody reads any more, as after "| head".
             ignoreOutput()
@@ -154,7 +164,8 @@ class Typing:
             with self._changed:
                 self._awaited = 0
                 self._changed.notify()
-            self._lines.stop()
+            if not isDone:
+                self._lines.stop()
 
     def _take(self, line: str) -> None:
         """Show a line, as soon as it is known what it is."""

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
     IPushProducer,
+    IReactorTime,
+    IStreamServerEndpoint,
 )
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
@@ -30,6 +32,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsagent.addresses import describePeer
+from wsagent.service import ListeningService
 from wsagent.terminal import escaped
 from wsagent.turns import inTurns
 
@@ -40,6 +43,8 @@ LINE_LIMIT: Final = 65_536
 """Octets in a line that is typed."""
 CONSOLES_LIMIT: Final = 32
 """Who can be connected at once."""
+_PARTING: Final = 1.0
+"""Seconds for answers to be read when the console is to end."""
 
 _request = re.compile(r"\S+ \S.* HTTP/[0-9.]+|[A-Z]+ .*")
 """What HTTP begins with, and what no command begins with."""
@@ -147,8 +152,7 @@ class Console(LineReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Show no more."""
         self._isOver = self._isLost = True
-        self.factory.consoles.discard(self)
-        self.factory.commands.left(self.show)
+        self.factory.left(self)
         self._wake()
         _log.info("{name} left", name=self._name)
 
@@ -275,6 +279,7 @@ class ConsoleFactory(ServerFactory):
         """@param commands: what can be typed."""
         self.commands = commands
         self.consoles: set[Console] = set()
+        self._emptied: Deferred[None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Console | None:
         """Make one, unless there are too many."""
@@ -285,7 +290,45 @@ class ConsoleFactory(ServerFactory):
         console.factory = self
         return console
 
-    def stopFactory(self) -> None:
-        """Have all of them go."""
+    def left(self, console: Console) -> None:
+        """Hear that one is gone."""
+        self.consoles.discard(console)
+        self.commands.left(console.show)
+        if self._emptied is not None and not self.consoles:
+            self._emptied.callback(None)
+
+    def hangUp(self, clock: IReactorTime) -> Deferred[None]:
+        """
+        Have all of them go, once they have their answers.
+
+        @return: fires when none is left, or after some seconds.
+        """
         for console in list(self.consoles):
             console.hangUp()
+        if not self.consoles:
+            return succeed(None)
+        self._emptied = Deferred()
+        return self._emptied.addTimeout(_PARTING, clock, lambda _, __: None)
+
+
+class ConsoleService(ListeningService):
+    """Has commands typed; on stop, lets who has typed them read the answers."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        endpoints: Sequence[IStreamServerEndpoint],
+        clock: IReactorTime,
+    ) -> None:
+        """
+        @param commands: what can be typed.
+        @param endpoints: where to listen, and nobody from elsewhere connects.
+        """
+        super().__init__(ConsoleFactory(commands), endpoints, "console", isPrivate=True)
+        self._clock = clock
+
+    @inlineCallbacks
+    def stopService(self) -> Generator[Deferred[Any], Any, None]:
+        """Listen no longer, and hang up."""
+        yield super().stopService()
+        yield self.factory.hangUp(self._clock)
