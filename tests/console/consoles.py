@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 from twisted.internet.testing import StringTransport
 
@@ -48,6 +49,13 @@ class AskerCase(CommandCase):
                 if not data:
                     break
                 self.console.dataReceived(data)
+
+    def waitUntil(self, isSo):
+        """Wait for what another thread does."""
+        until = time.monotonic() + PATIENCE
+        while not isSo():
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.001)
 
     def leave(self):
         """Have the server go."""

@@ -49,6 +49,39 @@ class PipeTests(AskerCase):
         self.assertRegex(first, "^wsagent: kill: ':0', allowed: the address of ")
         self.assertEqual(second, "wsagent: Invalid command, type help for command list")
 
+    def leaving(self, *lines):
+        """Pipe one command, and others when the server has gone; give the status."""
+
+        class Source(io.BytesIO):
+            """Gives the first line, and the others later."""
+
+            isFirst = True
+
+            def readline(source):  # noqa: N805 - the test has that name
+                if not source.isFirst:
+                    self.waitUntil(lambda: not typing._awaited)
+                    self.leave()
+                    self.waitUntil(lambda: typing._gone is not None)
+                source.isFirst = False
+                return io.BytesIO.readline(source)
+
+        source = Source(b"".join((b"help gc\n", *lines)))
+        typing = Typing(self.asker, Pipe(source, self.sink), Words())
+        return typing.run()
+
+    def test_gone(self):
+        """A server that goes when all is answered has done what was asked."""
+        self.assertEqual(self.leaving(), 0)
+        self.assertEqual(self.sink.getvalue(), b"gc\tCollect garbage\n")
+        self.assertEqual(self.errors.getvalue(), "")
+
+    def test_goneBefore(self):
+        """What is typed after that is not done, and that is said."""
+        self.assertEqual(self.leaving(b"help mem\n"), 1)
+        self.assertEqual(
+            self.errors.getvalue(), "wsagent: a.sock: the server has gone\n"
+        )
+
     def test_octets(self):
         """What is no UTF-8 has the server hang up, which is one line."""
         status, _ = self.piped("mem \udcff\n")
