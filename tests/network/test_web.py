@@ -29,6 +29,7 @@ from .process import LOCAL
 # Twisted's own.
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL")
 
+LAST = b"Connection: close"
 HAS_TLS = IProtocolNegotiationFactory.implementedBy(WebSocketServerFactory)
 """Whether a site has, here: it does what an older Twisted does wrong."""
 MEBIBYTE = bytes(range(256)) * 4096
@@ -191,6 +192,24 @@ async def test_tls(serve, isAround, target, certificate):
             assert client.receiveBytes() == MEBIBYTE
             client.close()
             assert client.receiveClose() == 1000
+
+    await inThread(script)
+
+
+@pytest_twisted.ensureDeferred
+async def test_afterTheLast(serve, certificate):
+    """What comes behind a last answer is nobody's, though TLS still brings it."""
+    factory = await serve(f"ssl:0:{certificate}:interface=127.0.0.1")
+
+    def script():
+        for octets, status in ((b"bad\r\n", 400), (get(b"/", b"GET", LAST), 200)):
+            with dialTLS(factory.port) as plain:
+                plain.sendall(octets)
+                # Not to wait for: in TLS, an end is agreed on.
+                plain.sendall(b"\r\n" + get())
+                answer = readAll(plain)
+                assert answer.startswith(b"HTTP/1.1 %d " % status)
+                assert answer.count(b"HTTP/1.1 ") == 1
 
     await inThread(script)
 

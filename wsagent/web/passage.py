@@ -68,8 +68,10 @@ class Passage:
         self._channel.makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:
-        """Hand octets on."""
-        if self._channel is not None:
+        """Hand octets on, until the site has hung up."""
+        transport: Any = self._wire.transport
+        # TLS brings more until both have agreed, on which Twisted stumbles.
+        if self._channel is not None and not transport.disconnecting:
             self._channel.dataReceived(data)
 
     def readConnectionLost(self) -> None:
