@@ -30,7 +30,7 @@ pytest: $(VENV)/with-test  ## run every test under pytest
 	$(BIN)/pytest --numprocesses=auto $(ARGS)
 
 off: $(VENV)/with-test  ## run the tests with real sockets off the fast lane
-	$(BIN)/pytest --numprocesses=auto --transport=twisted -m 'not packaging' tests/network $(ARGS)
+	$(BIN)/pytest --numprocesses=auto --transport=twisted -m 'not once' tests/network $(ARGS)
 
 pure-%: copy  ## do the same in a copy, where nothing is compiled: make pure-pytest
 	WSAGENT_PURE=1 $(MAKE) -C $(COPY) $*

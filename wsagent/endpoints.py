@@ -20,9 +20,11 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import ServerFactory
+from twisted.python import usage
 from zope.interface import implementer
 
 from .answering import ServerOpening
+from .loading import inLine
 from .prefacing import PrefacedOpening
 from .server import WebSocketServerFactory
 from .wire import Wire
@@ -57,6 +59,37 @@ def serverFromString(reactor: Any, description: str) -> IStreamServerEndpoint:
         return PrefacedEndpoint(serverFromString(reactor, rest))
     endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
     return endpoint
+
+
+def toldEndpoint(
+    option: str,
+    place: str,
+    allowed: str,
+    arguments: str = "",
+) -> IStreamServerEndpoint:
+    """
+    Make the endpoint that an option names.
+
+    @param place: a port by its number, or as L{serverFromString} has it.
+    @param allowed: what else there might be, for the error.
+    @param arguments: of a port that is a number only.
+    @raise UsageError: it is none.
+    """
+    from twisted.internet import reactor
+
+    description = place
+    if place.isascii() and place.isdigit():
+        if len(place) > 5 or int(place) > 65535:
+            raise usage.UsageError(f"--{option} {place}: allowed: {allowed}")
+        description = f"tcp:{place}{arguments}"
+    try:
+        endpoint = serverFromString(reactor, description)
+    except Exception as error:  # noqa: BLE001 - each kind of endpoint has its own
+        why = inLine(error)
+        said = f"--{option} {place}: {why}; allowed: {allowed}"
+        raise usage.UsageError(said) from None
+    else:
+        return endpoint
 
 
 @implementer(IStreamServerEndpoint)

@@ -7,9 +7,9 @@ from twisted.python import usage
 
 from .console.commands import Commands
 from .console.protocol import ConsoleService
-from .endpoints import serverFromString
+from .endpoints import toldEndpoint
 from .inspection import Inspection
-from .loading import inLine, inOneLine
+from .loading import inOneLine
 from .service import WebSocketService
 from .tokens import TokenFile
 
@@ -90,20 +90,6 @@ def privateEndpoint(option: str, place: str) -> IStreamServerEndpoint:
     @param option: whose value it is.
     @raise UsageError: it is none.
     """
-    from twisted.internet import reactor
-
-    description = place
-    if place.isascii() and place.isdigit():
-        if len(place) > 5 or int(place) > 65535:
-            raise usage.UsageError(f"--{option} {place}: allowed: {_PLACE}")
-        description = f"tcp:{place}:interface=127.0.0.1"
-    elif place.startswith("unix:") and ":mode=" not in place:
-        description = f"{place}:mode=600"
-    try:
-        endpoint = serverFromString(reactor, description)
-    except Exception as error:  # noqa: BLE001 - each kind of endpoint has its own
-        raise usage.UsageError(
-            f"--{option} {place}: {inLine(error)}; allowed: {_PLACE}",
-        ) from None
-    else:
-        return endpoint
+    if place.startswith("unix:") and ":mode=" not in place:
+        place = f"{place}:mode=600"
+    return toldEndpoint(option, place, _PLACE, ":interface=127.0.0.1")

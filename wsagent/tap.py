@@ -13,8 +13,8 @@ from twisted.python import usage
 from . import demo
 from .authoptions import AuthOptions
 from .core.heads import isToken
-from .endpoints import serverFromString
-from .loading import inLine, inOneLine, loaded
+from .endpoints import toldEndpoint
+from .loading import inOneLine, loaded
 from .notifying import Notifier
 from .operatingoptions import OperatingOptions
 from .protocol import ProtocolFactory, WebSocketProtocol
@@ -116,7 +116,10 @@ class Options(AuthOptions, OperatingOptions, SettingOptions, SiteOptions):
         """Check what can be checked before anything is started."""
         super().postOptions()
         self.settings = self.readSettings()
-        self.endpoints = [_endpoint(port) for port in self._ports or [DEFAULT_PORT]]
+        self.endpoints = [
+            toldEndpoint("port", port, _ENDPOINT)
+            for port in self._ports or [DEFAULT_PORT]
+        ]
         if self._isRoutedOnly and self._subprotocols:
             name = next(iter(self._subprotocols))
             raise usage.UsageError(
@@ -179,22 +182,3 @@ def makeService(options: Options) -> IService:
     )
     options.addCompanions(service)
     return service
-
-
-def _endpoint(port: str) -> IStreamServerEndpoint:
-    """Make an endpoint."""
-    from twisted.internet import reactor
-
-    description = port
-    if port.isascii() and port.isdigit():
-        if len(port) > 5 or int(port) > 65535:
-            raise usage.UsageError(f"--port {port}: allowed: {_ENDPOINT}")
-        description = f"tcp:{port}"
-    try:
-        endpoint = serverFromString(reactor, description)
-    except Exception as error:  # noqa: BLE001 - each kind of endpoint has its own
-        raise usage.UsageError(
-            f"--port {port}: {inLine(error)}; allowed: {_ENDPOINT}",
-        ) from None
-    else:
-        return endpoint

@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 import wsagent.blocking
 from wsagent import Settings
 
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PROGRAM = shutil.which("chromium")
+
+
+def needsBrowser(test):
+    """Mark a test with one."""
+    return pytest.mark.once(
+        pytest.mark.skipif(PROGRAM is None, reason="needs chromium")(test)
+    )
+
 
 _OPTIONS = (
     "--headless",

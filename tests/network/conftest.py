@@ -113,8 +113,9 @@ async def listen(failures):  # noqa: ARG001 - it outlives this one
 
 
 def pytest_configure(config):
-    """Declare the mark of what is slow, to be left out with C{-m "not packaging"}."""
-    config.addinivalue_line("markers", "packaging: installs the package")
+    """Declare the mark of what one run sees for all: C{-m "not once"} leaves it out."""
+    what = "once: does not depend on the build, the transport or the Python"
+    config.addinivalue_line("markers", what)
 
 
 @pytest_twisted.async_yield_fixture

@@ -11,11 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from wsagent.tokens import addToken
 
-from .browser import PROGRAM, Browser
+from .browser import Browser, needsBrowser
 from .client import PATIENCE, Client, dial, dialUnix, readAll, request
 from .process import LOCAL, run, waitUntil
-
-needsBrowser = pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
 
 
 @pytest.fixture
@@ -245,7 +243,7 @@ def test_page(serve, tab):
     port, adminPort = serve().ports
     visit(tab, adminPort)
     tab.waitUntil("document.querySelector('#agents-chart p').textContent === '0'")
-    assert "listening on 127.0.0.1" in tab.run("document.body.innerText")
+    tab.waitUntil("document.body.innerText.includes('listening on 127.0.0.1')")
     with Client(dial(port), target="/chat/a?b") as one, Client(dial(port)) as other:
         waitUntil(lambda: figures(tab, "agents") == ["2"], "two agents")
         waitUntil(lambda: len(rows(tab, "address")) == 2, "two rows")

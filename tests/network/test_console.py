@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 
-from .browser import PROGRAM, Browser
+from .browser import Browser, needsBrowser
 from .client import PATIENCE, Client, dial, dialUnix, readAll
 from .process import LOCAL, PROGRAMS, waitUntil
 from .typist import PAUSE, Typist
@@ -100,7 +100,7 @@ def test_port(start, tmp_path):
     assert done.stderr == b"wsagent: getenv: 'A': not set\n"
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
+@needsBrowser
 def test_browser(start, tmp_path):
     """A page can send requests to the port, and types nothing by them."""
     server = start("--port", LOCAL, "--console", "0")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.documents import ROOT, session
 from wsagent.tokens import addToken
 
-from .browser import PROGRAM, Browser
+from .browser import Browser, needsBrowser
 from .client import FIN, PATIENCE, Client, dial
 from .process import LOCAL, PROGRAMS, run
 from .session import Session
@@ -223,7 +223,7 @@ def test_page(tmp_path):
         assert "Traceback" not in typed.server.log
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
+@needsBrowser
 def test_browser(who, tmp_path):
     """A browser's script offers a token, or its cookie is sent; not for other pages."""
     path = tmp_path / "tokens"

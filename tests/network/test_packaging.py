@@ -21,7 +21,7 @@ MODULES = len(
 ASSETS = {".html", ".css", ".js"}
 """What pages are made of."""
 
-pytestmark = pytest.mark.packaging
+pytestmark = pytest.mark.once
 needsCompiler = pytest.mark.skipif(
     not (
         shutil.which("cc") and Path(sysconfig.get_path("include"), "Python.h").exists()

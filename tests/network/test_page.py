@@ -9,7 +9,10 @@ from .browser import PROGRAM, Browser
 from .client import Client, dial
 from .process import LOCAL, waitUntil
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None, reason="needs chromium"),
+    pytest.mark.once,
+]
 
 NAMES = ("talk", "draw", "count", "trips")
 WIDE, NARROW = (1280, 800), (390, 844)

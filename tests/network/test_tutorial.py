@@ -6,7 +6,7 @@ import pytest
 
 from tests.documents import ROOT, session
 
-from .browser import PROGRAM, Browser
+from .browser import Browser, needsBrowser
 from .client import Client, dial
 from .session import Session
 
@@ -61,7 +61,7 @@ def test_typed(tutorial):
         assert json.loads(client.receiveText()) == {"present": ["ann"]}
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
+@needsBrowser
 def test_page(tutorial, tmp_path):
     """The page talks, shows who is here, says why not, and comes back."""
     url = f"http://localhost:{tutorial.port('8000')}/"
@@ -82,7 +82,7 @@ def test_page(tutorial, tmp_path):
         seen(bob, "Here: ann, bob")
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs chromium")
+@needsBrowser
 def test_otherOrigin(tutorial, tmp_path):
     """A page of another origin is not let in, and the log says why."""
     with Browser(tmp_path) as browser:
