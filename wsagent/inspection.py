@@ -186,7 +186,7 @@ class Inspection:
         """
         Count the connections that were open and have ended, by their close code.
 
-        @return: in order; under C{other} are the codes beyond L{CODES_LIMIT},
+        @return: in order; under C{other} are the codes beyond a hundred,
             those that came last.
         """
         found = list(self.factory.statistics.closes.items())

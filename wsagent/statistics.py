@@ -47,7 +47,7 @@ class Statistics:
     nothing here.
 
     @ivar handshakes: how many had which outcome: a status of HTTP, or
-        L{NO_ANSWER}.
+        C{none}.
     @ivar closes: how many connections that were open ended with which code.
     @ivar slow: how many peers were given up that did not take what was sent.
     @ivar roundTrips: seconds that our pings took.
