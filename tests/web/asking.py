@@ -46,7 +46,8 @@ class Asker:
             lines.append("Host: localhost")
         if body:
             lines.append(f"Content-Length: {len(body)}")
-        channel.dataReceived("".join(f"{each}\r\n" for each in (*lines, "")).encode())
+        head = "".join(f"{each}\r\n" for each in (*lines, ""))
+        channel.dataReceived(head.encode(errors="surrogateescape"))
         if body:
             channel.dataReceived(body)
         self.channel = channel

@@ -102,6 +102,12 @@ class OwnMachineTests(SynchronousTestCase):
             with row(fields):
                 self.assertEqual(asker().get("/there", *fields).status, 400)
 
+    def test_strangeTarget(self):
+        """A target that is none is refused, and leaves no traceback in the log."""
+        for target in ("x:y", "http:", "a:/there"):
+            with row(target):
+                self.assertEqual(asker().get(target).status, 400)
+
     def test_open(self):
         """What is for everybody is so by any name."""
         for host in ("localhost", "evil.example"):

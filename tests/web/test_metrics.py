@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.core.notation import row
 from wsagent.build import describeBuild
 from wsagent.core.deflate import Compression
 from wsagent.core.permessage import PermessageDeflate
@@ -48,6 +49,19 @@ class MetricsTests(SynchronousTestCase):
             for family in read.text_string_to_metric_families(answer.text)
             for sample in family.samples
         }
+
+    def test_strangeAccept(self):
+        """Who asks for a format that is none gets plain text, and no traceback."""
+        for accepted in (
+            "\udcff",
+            "text/plain; version=x",
+            "application/openmetrics-text; version=x",
+        ):
+            with row(accepted):
+                answer = self.asker.get("/", f"Accept: {accepted}")
+                self.assertEqual(answer.status, 200)
+                (kind,) = answer.headers["content-type"]
+                self.assertTrue(kind.startswith("text/plain"), kind)
 
     def test_nothing(self):
         """Of a server where nothing has happened all that can be is zero."""

@@ -119,6 +119,7 @@ class CommandListTests(SynchronousTestCase):
         for fields, body, said in (
             ((), good, "Content-Type, allowed: application/json"),
             (("Content-Type: text/plain",), good, "Content-Type"),
+            (("Content-Type: \udcff",), good, "Content-Type"),
             (("Content-Type: application/x-www-form-urlencoded",), good, "Content-T"),
             ((JSON,), b"{", "body is no JSON"),
             ((JSON,), b"\xff", "body is no JSON"),

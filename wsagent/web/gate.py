@@ -15,6 +15,7 @@ from twisted.web.util import DeferredResource
 
 from wsagent.access import demandHost, demandOrigin
 from wsagent.addresses import describePeer
+from wsagent.core.errors import HandshakeError
 from wsagent.core.handshake import PLAIN, SECURE
 from wsagent.core.handshake import Request as Asked
 from wsagent.core.heads import Headers
@@ -191,8 +192,12 @@ def _asked(request: Request) -> Asked:
 
 def _refused(failure: Failure, request: Request) -> IResource:
     """Refuse, and have the log know why."""
-    failure.trap(Refusal)
-    refusal: Refusal = failure.value  # type: ignore[assignment]
+    failure.trap(Refusal, HandshakeError)
+    refusal: Any = failure.value
+    if isinstance(refusal, HandshakeError):
+        # Its target is looked at by the rules only.
+        why = str(refusal)
+        refusal = Refusal(refusal.status, refusal.fields, f"{why}\n", why=why)
     _log.info(
         "admin: {peer} refused, {status}: {why}",
         peer=describePeer(request.getClientAddress()),

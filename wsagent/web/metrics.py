@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib.metadata import version
 
@@ -70,13 +70,23 @@ class Metrics(Resource):
         if left:
             return
         self._counted.totals = totals
-        encode, kind = choose_encoder(request.getHeader("Accept") or "")
+        encode, kind = _format(request)
         body: bytes = encode(self._registry)
         request.setHeader("Content-Type", kind)
         request.setHeader("Content-Length", str(len(body)))
         if request.method == b"GET":
             request.write(body)
         request.finish()
+
+
+def _format(request: Request) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """Choose how to write it; who asks for nothing that is gets plain text."""
+    accepted = request.requestHeaders.getRawHeaders(b"Accept", [])
+    try:
+        return choose_encoder(b",".join(accepted).decode("latin-1"))
+    except (TypeError, ValueError):
+        # At a version that is none, the package raises.
+        return choose_encoder("")
 
 
 class _Counted(Collector):

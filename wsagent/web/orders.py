@@ -146,8 +146,8 @@ def _readArguments(request: Asking) -> list[str]:
     if not body:
         return []
     # A page of somebody's can have a browser send much, but not this.
-    kind = (request.getHeader("Content-Type") or "").partition(";")[0]
-    if kind.strip().lower() != "application/json":
+    kind = (request.getHeader(b"Content-Type") or b"").partition(b";")[0]
+    if kind.strip().lower() != b"application/json":
         raise CommandError("Content-Type, allowed: application/json")
     try:
         told = json.loads(body)
