@@ -146,6 +146,12 @@ class TableTests(CommandCase):
             self.assertEqual(self.wrong(f"json {line}"), self.wrong(line))
         self.assertEqual(self.wrong("json"), "json: allowed: json COMMAND...")
 
+    def test_jsonAgain(self):
+        """C{json} of itself is refused, however often: it would end in no answer."""
+        for line in ("json json mem", "json " * 10_000):
+            with row(line[:20]):
+                self.assertEqual(self.wrong(line), "json: allowed: once")
+
     def test_unknown(self):
         """What is no command is refused as in skynet."""
         for line in ("x", "", " ", "Help", "kill\0", "helps"):
