@@ -287,6 +287,35 @@ class ConsoleTests(CommandCase):
         self.assertEqual(self.read(), ["failed, see the log", "<CMD Error>"])
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
+    def test_otherWriting(self):
+        """What people write is typed, also where no terminal shows its characters."""
+        for text in ("\U0001f468\u200d\U0001f469", "a\u00a0b", "\u3000", "\u202e"):
+            with row(text):
+                answer = self.typed(f"help a{text}b")
+                self.assertEqual(answer[-1:], ["<CMD Error>"])
+                self.assertFalse(self.transport.disconnected)
+
+    def test_stopWhileRunning(self):
+        """When the server stops, who has asked gets the answer first."""
+        waiting = Deferred()
+        self.patch(self.commands, "runLine", lambda *_: waiting)
+        self.typed("json x")
+        stopped = self.consoles.hangUp(Clock())
+        self.assertFalse(self.transport.disconnecting)
+        waiting.callback("late")
+        self.assertEqual(self.read()[-2:], ['"late"', "<CMD OK>"])
+        self.assertTrue(self.transport.disconnecting)
+        self.console.connectionLost()
+        self.successResultOf(stopped)
+
+    def test_stopAndBegin(self):
+        """Who comes when the server runs again leaves as before."""
+        stopped = self.consoles.hangUp(Clock())
+        self.console.connectionLost()
+        self.successResultOf(stopped)
+        console, _ = self.dial()
+        console.connectionLost()
+
     def test_limit(self):
         """So many can be connected, and one more when one is gone."""
         consoles = [self.console]

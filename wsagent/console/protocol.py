@@ -49,6 +49,9 @@ _PARTING: Final = 1.0
 _request = re.compile(r"\S+ \S.* HTTP/[0-9.]+|[A-Z]+ .*")
 """What HTTP begins with, and what no command begins with."""
 
+_control = re.compile(r"[\x00-\x08\n-\x1f\x7f-\x9f]")
+"""What TLS is full of, and no line that anybody has typed."""
+
 _log = Logger()
 
 
@@ -127,8 +130,8 @@ class Console(LineReceiver):
         except UnicodeDecodeError:
             text = "\0"
         isFirst, self._hasBegun = not self._hasBegun, True
-        isTyped = text.replace("\t", " ").isprintable()
-        if not isTyped or (isFirst and _request.fullmatch(text)):
+        isStrange = _control.search(text) is not None
+        if isStrange or (isFirst and _request.fullmatch(text)):
             _log.warn("{name} is none: aborted", name=self._name)
             self._isOver = True
             self.transport.abortConnection()
@@ -142,9 +145,7 @@ class Console(LineReceiver):
 
     def readConnectionLost(self) -> None:
         """Answer what was typed to the end, and hang up."""
-        self._isOver = True
-        if not self._isRunning:
-            self._hangUp()
+        self.hangUp()
 
     def writeConnectionLost(self) -> None:
         """Our FIN was sent."""
@@ -164,9 +165,10 @@ class Console(LineReceiver):
             self._write(line)
 
     def hangUp(self) -> None:
-        """Take nothing more, and be gone."""
+        """Take nothing more, and be gone once what was asked is answered."""
         self._isOver = True
-        self._hangUp()
+        if not self._isRunning:
+            self._hangUp()
 
     def roomChanged(self, isFilled: bool) -> None:
         """Read no more while nobody reads what we write, or go on."""
@@ -295,7 +297,8 @@ class ConsoleFactory(ServerFactory):
         self.consoles.discard(console)
         self.commands.left(console.show)
         if self._emptied is not None and not self.consoles:
-            self._emptied.callback(None)
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
 
     def hangUp(self, clock: IReactorTime) -> Deferred[None]:
         """
