@@ -351,6 +351,22 @@ def test_held(serve, tab):
 
 
 @needsBrowser
+def test_heldAndGone(serve, tab):
+    """Who has left, and is still in place as somebody points at it, is shown so."""
+    port, adminPort = serve().ports
+    with Client(dial(port), target="/a"):
+        visit(tab, adminPort)
+        waitUntil(lambda: rows(tab, "path") == ["/a"], "a row")
+        (address,) = rows(tab, "address")
+        tab.run("document.querySelector('#rows button').focus()")
+    tab.waitUntil("document.querySelector('#rows tr.gone') !== null")
+    choose(tab, address)
+    tab.waitUntil("document.getElementById('agent').open")
+    assert tab.run("document.getElementById('agent').classList.contains('gone')")
+    assert tab.run("document.getElementById('agent-facts').innerText.includes('/a')")
+
+
+@needsBrowser
 def test_pause(serve, tab):
     """A page that is paused asks for nothing; one that is lost comes back."""
     server = serve()

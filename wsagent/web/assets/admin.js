@@ -289,7 +289,8 @@ class Table {
     button.type = "button";
     button.textContent = address;
     button.ariaHasPopup = "dialog";
-    button.addEventListener("click", () => this.board.sheet.open(address));
+    // Kept with the row, which may stay in place longer than its agent.
+    button.addEventListener("click", () => this.board.sheet.open(row.report));
     row.firstElementChild.scope = "row";
     row.firstElementChild.append(button);
     this.rows.set(address, row);
@@ -297,6 +298,7 @@ class Table {
   }
 
   fill(row, report) {
+    row.report = report;
     const both = (messages, octets) => `${whole.format(messages)} · ${brevity(octets)}`;
     const texts = {
       agent: report.agent,
@@ -330,9 +332,11 @@ class Sheet {
     });
   }
 
-  open(address) {
+  open(report) {
+    const { address } = report;
     this.address = address;
-    this.report = this.board.table.reports.get(address);
+    this.report = report;
+    this.dialog.classList.toggle("gone", !this.board.table.reports.has(address));
     at("agent-title").textContent = address;
     at("outcome").textContent = "";
     this.facts();
