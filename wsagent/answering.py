@@ -101,7 +101,7 @@ class ServerOpening:
                 return
             start, headers, self._rest = whole
             if self._came is not None and not handshake.isUpgrade(headers):
-                self._pass(self._came)
+                self._pass()
                 return
             self._reader = None
             if isWrapped(self._wire.transport):
@@ -113,7 +113,7 @@ class ServerOpening:
             if self._came is not None and self._reader is not None:
                 # No head, as we read them: the site may know better.
                 self._wrong = error
-                self._pass(self._came)
+                self._pass()
                 return
             self._refuseWrong(error)
         else:
@@ -132,7 +132,6 @@ class ServerOpening:
         @param wrong: it cannot be a head.
         @param isFirst: it is the one that we gave to the site.
         """
-        self._came = None
         self._reader = self._newReader()
         self._wire.handOver(self, self._factory.settings.handshakeTimeout)
         if isFirst:
@@ -169,15 +168,17 @@ class ServerOpening:
         """Make what reads a request's head."""
         return HeadReader(requestLine, self._factory.settings.headLimit)
 
-    def _pass(self, came: bytearray) -> None:
-        """Have the site go on, from the first octet."""
+    def _pass(self) -> None:
+        """Have the site go on, from the first octet; keep nothing of it here."""
+        assert self._came is not None
+        came, self._came, self._reader, self._rest = bytes(self._came), None, None, b""
         # All else the site sees of the transport, as we do.
         peer = None if self._arrival.proxy is None else self._peer
         passage = self._factory.passage(self, peer, self._arrival.isSecure)
         assert passage is not None
         self._wire.handOver(passage)
         passage.connectionMade(self._wire)
-        passage.dataReceived(bytes(came))
+        passage.dataReceived(came)
 
     def _isPeerKnown(self) -> bool:
         """Ask whether this is the client, and no proxy."""

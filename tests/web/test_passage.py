@@ -17,6 +17,7 @@ from wsagent.settings import Settings
 from .sites import ECHO, HELLO, UPGRADE, Visitor, get, makeSite, never
 
 BODY = b"Content-Length: 5"
+OCTETS = (bytes, bytearray)
 CHUNKED = b"Transfer-Encoding: chunked"
 MEBIBYTE = bytes(1 << 20)
 GOOD = {
@@ -133,6 +134,16 @@ class SiteTests(PassageCase):
                 self.assertEqual(
                     ours.octets, self.visit(octets, factory=self.site).octets
                 )
+
+    def test_keepsNothing(self):
+        """What came is the site's: a connection that stays does not keep it here."""
+        self.visit(get(b"/", b"GET", b"Cookie: a=" + b"b" * 4000))
+        self.visit(get(b"/", b"GET", b"Cookie: a=" + b"b" * 9000))
+        for wire in self.factory.wires:
+            opening = wire._opening._resume.__self__
+            kept = [each for each in vars(opening).values() if isinstance(each, OCTETS)]
+            self.assertEqual(b"".join(kept), b"")
+            self.assertIsNone(opening._reader)
 
     def test_mebibyte(self):
         """A body of a mebibyte is read, and given back."""
