@@ -124,6 +124,7 @@ class ServerOpening:
         octets: bytes,
         wrong: HandshakeError | None,
         isFirst: bool,
+        isLeaving: bool,
     ) -> None:
         """
         Read a request that came while the site had the connection.
@@ -131,13 +132,14 @@ class ServerOpening:
         @param octets: it as the site has read it, and what follows.
         @param wrong: it cannot be a head.
         @param isFirst: it is the one that we gave to the site.
+        @param isLeaving: the connection was to end behind it.
         """
         self._reader = self._newReader()
         self._wire.handOver(self, self._factory.settings.handshakeTimeout)
         if isFirst:
             # The site repairs more than we do: for it that was a request.
             wrong = self._wrong or wrong
-        if self._factory.isDraining:
+        if isLeaving:
             self._refuse(Refusal(503, why="the server is leaving"))
         elif wrong is not None:
             self._refuseWrong(wrong)

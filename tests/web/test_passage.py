@@ -470,6 +470,15 @@ class DrainTests(PassageCase):
                 self.assertTrue(ours.isGone)
             self.successResultOf(finished)
 
+    def test_later(self):
+        """Who comes when all are gone, and the port is still there, is served."""
+        self.successResultOf(self.factory.drain())
+        self.assertEchoes(self.visit(UPGRADE))
+        ours = self.visit(get())
+        ours.take()
+        ours.send(UPGRADE)
+        self.assertEchoes(ours)
+
     def test_upgrade(self):
         """A WebSocket is not opened any more."""
         ours = self.visit(get(), UPGRADE[:-1])

@@ -33,15 +33,15 @@ class Passage:
     def __init__(
         self,
         site: IProtocolFactory,
-        resume: Callable[[bytes, HandshakeError | None, bool], object],
+        resume: Callable[[bytes, HandshakeError | None, bool, bool], object],
         peer: object | None = None,
         isSecure: bool = False,
     ) -> None:
         """
         @param site: a C{Site}.
         @param resume: called with the head of a request for a WebSocket and
-            what follows; what is wrong if it is none; and whether there was no
-            request before it.
+            what follows; what is wrong if it is none; whether there was no
+            request before it; and whether the connection was to end.
         @param peer: who it is, if a proxy has said so before all else.
         @param isSecure: the proxy has said that it came over TLS.
         """
@@ -163,7 +163,7 @@ class Passage:
         rest = takeOver(request.channel, self._wire.dataReceived)
         # For what the site keeps of it, this is the end.
         self.connectionLost(Failure(connectionDone.value))
-        self._resume(octets + rest, wrong, isFirst)
+        self._resume(octets + rest, wrong, isFirst, self._isLeaving)
 
 
 def _makeLast(request: Any) -> None:
