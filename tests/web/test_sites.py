@@ -23,10 +23,10 @@ class StaticTests(SynchronousTestCase):
         for name in ("index.html", "inner/it.css", "../hidden.html", "unknown"):
             (self.folder / name).write_text(f"this is {name}")
 
-    def ask(self, target, method=b"GET"):
+    def ask(self, target, method=b"GET", *lines):
         """Make a request."""
         visitor = Visitor(staticSite(str(self.folder)))
-        visitor.send(get(target, method))
+        visitor.send(get(target, method, *lines))
         self.addCleanup(visitor.vanish)
         return visitor.octets
 
@@ -57,12 +57,20 @@ class StaticTests(SynchronousTestCase):
             b"/inner/..%2f..%2fhidden.html",
             b"//etc/passwd",
             b"/unknown%00",
+            b"/%ff",
         ):
             with row(target):
                 octets = self.ask(target)
                 self.assertTrue(octets.startswith(b"HTTP/1.1 404 "), octets)
                 self.assertNotIn(b"this is", octets)
                 self.assertNotIn(b"it.css", octets)
+                self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_strangeRange(self):
+        """Who asks for a part that no text could name leaves no traceback."""
+        octets = self.ask(b"/", b"GET", b"Range: bytes=\xff-")
+        self.assertNotIn(b"HTTP/1.1 500 ", octets)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_body(self):
         """Of a request with a body none is kept, however long it is."""

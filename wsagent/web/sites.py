@@ -23,7 +23,13 @@ class _Files(File):
 
     def getChild(self, path: bytes, request: Any) -> Any:
         """Find what is there; of what no file can be called, Twisted raises."""
-        return self.childNotFound if b"\0" in path else super().getChild(path, request)
+        return super().getChild(path, request) if _isName(path) else self.childNotFound
+
+    def makeProducer(self, request: Any, fileForReading: Any) -> Any:
+        """Give a part of a file; all of it, if C{Range} is what Twisted raises at."""
+        if not (request.getHeader(b"Range") or b"").isascii():
+            request.requestHeaders.removeHeader(b"Range")
+        return super().makeProducer(request, fileForReading)
 
     def directoryListing(self) -> Resource:
         """Say that there is nothing."""
@@ -61,6 +67,14 @@ def demoSite() -> Site:
     root = Resource()
     root.putChild(b"", Page("page"))
     return _siteOf(root, _Bodiless)
+
+
+def _isName(path: bytes) -> bool:
+    """Ask whether a file could be called so."""
+    try:
+        return "\0" not in path.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _siteOf(resource: IResource, makeRequest: type[Request] = Request) -> Site:
