@@ -174,13 +174,16 @@ def test_unread(tmp_path, server):
         server.stop()
 
 
-def test_stops(tmp_path, agent, server):
+def test_stops(tmp_path, start):
     """The console is there as long as there are connections to look at."""
-    server.signal(signal.SIGTERM)
-    waitUntil(lambda: "ing on" in server.log and "(TCP Port" in server.log, "a stop")
-    done = run(tmp_path, "json info")
-    assert json.loads(done.stdout)["isDraining"]
-    assert agent.receiveClose() == 1001
+    patient = ("--close-timeout", "60", "--drain", "60")
+    server = start("--port", LOCAL, "--console", "unix:console.sock", *patient)
+    with Client(dial(server.port)) as agent:
+        server.signal(signal.SIGTERM)
+        waitUntil(lambda: "(TCP Port" in server.log, "a stop")
+        done = run(tmp_path, "json info")
+        assert json.loads(done.stdout)["isDraining"]
+        assert agent.receiveClose() == 1001
     server.wait()
     assert run(tmp_path, "").returncode == 1
 
