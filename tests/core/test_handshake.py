@@ -520,6 +520,33 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(found, list(headers))
 
 
+class UpgradeTests(SynchronousTestCase):
+    """L{handshake.isUpgrade} tells what is meant for a WebSocket."""
+
+    def test_meant(self) -> None:
+        """An Upgrade to it is, in any case and among others; and what has its fields."""
+        for name, value in (
+            ("upgrade", b"websocket"),
+            ("upgrade", b"h2c, WebSocket"),
+            ("sec-websocket-key", b"x"),
+            ("sec-websocket-version", b"8"),
+        ):
+            with row(name):
+                self.assertTrue(handshake.isUpgrade(Headers([(name, value)])))
+
+    def test_notMeant(self) -> None:
+        """Other requests are not, nor upgrades to what only begins like it."""
+        for name, value in (
+            ("host", b"websocket"),
+            ("upgrade", b"h2c"),
+            ("upgrade", b"websocket/13"),
+            ("connection", b"upgrade, websocket"),
+            ("sec-websocket", b"x"),
+        ):
+            with row(name):
+                self.assertFalse(handshake.isUpgrade(Headers([(name, value)])))
+
+
 class KeyTests(SynchronousTestCase):
     """Tests for the key and its answer."""
 
