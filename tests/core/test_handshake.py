@@ -524,7 +524,7 @@ class UpgradeTests(SynchronousTestCase):
     """L{handshake.isUpgrade} tells what is meant for a WebSocket."""
 
     def test_meant(self) -> None:
-        """An Upgrade to it is, in any case and among others; and what has its fields."""
+        """An Upgrade to it is, in any case, among others; and what has its fields."""
         for name, value in (
             ("upgrade", b"websocket"),
             ("upgrade", b"h2c, WebSocket"),
