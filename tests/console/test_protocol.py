@@ -7,6 +7,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
@@ -315,6 +316,28 @@ class ConsoleTests(CommandCase):
         self.successResultOf(stopped)
         console, _ = self.dial()
         console.connectionLost()
+
+    def test_logged(self):
+        """The log has who changes what, but not what may be private."""
+        _, address = self.connect()
+        with capturedLogs() as events:
+            for line in (
+                f"message {address} secret",
+                f"json kill {address}",
+                f"info {address}",
+                "json",
+                "json json kill",
+                "kil\u00e9 x",
+            ):
+                self.typed(line)
+        lines = [each for each in map(formatEvent, events) if " runs " in each]
+        self.assertEqual(
+            lines,
+            [
+                f"console 192.168.1.1:54321 runs 'message' '{address}'",
+                f"console 192.168.1.1:54321 runs 'kill' '{address}'",
+            ],
+        )
 
     def test_limit(self):
         """So many can be connected, and one more when one is gone."""

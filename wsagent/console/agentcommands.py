@@ -228,24 +228,28 @@ AGENT_COMMANDS: Final = (
         "ADDRESS [CODE [REASON...]]",
         "Close a connection, with the closing handshake",
         AgentCommands.kill,
+        isActing=True,
     ),
     Command(
         "exit",
         "ADDRESS",
         "Have an agent go by its own loseConnection()",
         AgentCommands.exit,
+        isActing=True,
     ),
     Command(
         "abort",
         "ADDRESS",
         "Be rid of a connection at once",
         AgentCommands.abort,
+        isActing=True,
     ),
     Command(
         "message",
         "ADDRESS TEXT...",
         "Send a text message to a peer",
         AgentCommands.message,
+        isActing=True,
     ),
     Command(
         "ping",
@@ -258,6 +262,7 @@ AGENT_COMMANDS: Final = (
         "ADDRESS METHOD [JSON...]",
         "Call a public method of an agent, with values in JSON",
         AgentCommands.call,
+        isActing=True,
     ),
     Command(
         "trace",
@@ -265,17 +270,20 @@ AGENT_COMMANDS: Final = (
         "Show an agent's frames here, what is in them only if asked for",
         AgentCommands.trace,
         isShowing=True,
+        isActing=True,
     ),
     Command(
         "logon",
         "ADDRESS [payloads]",
         "Log an agent's frames",
         AgentCommands.logon,
+        isActing=True,
     ),
     Command(
         "logoff",
         "ADDRESS",
         "Log them no more",
         AgentCommands.logoff,
+        isActing=True,
     ),
 )

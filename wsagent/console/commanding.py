@@ -36,6 +36,8 @@ class Command(NamedTuple):
     """Called with what it is a method of, and the arguments."""
     isShowing: bool = False
     """It shows lines later, and is also told where to."""
+    isActing: bool = False
+    """It changes something: who runs it is logged."""
 
     @property
     def written(self) -> str:

@@ -179,6 +179,7 @@ PROCESS_COMMANDS: Final = (
         "[on|off]",
         "Note who uses memory from now on, which costs time; or not",
         ProcessCommands.profactive,
+        isActing=True,
     ),
     Command(
         "dumpheap",
@@ -191,6 +192,7 @@ PROCESS_COMMANDS: Final = (
         "NAME",
         "Do as at a signal: HUP to reload, TERM to stop",
         ProcessCommands.signal,
+        isActing=True,
     ),
     Command(
         "getenv",
@@ -203,5 +205,6 @@ PROCESS_COMMANDS: Final = (
         "NAME VALUE...",
         "Set a variable of the environment, for what is read later",
         ProcessCommands.setenv,
+        isActing=True,
     ),
 )

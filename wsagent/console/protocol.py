@@ -189,6 +189,7 @@ class Console(LineReceiver):
         """Run a command, and the next when it is done."""
         self._isRunning = True
         isJSON = text.split(None, 1)[0] == "json"
+        self._note(text.split()[isJSON:])
         running = self.factory.commands.runLine(text, self.show)
         running.addCallbacks(
             lambda result: Deferred.fromCoroutine(self._tell(result, isJSON)),
@@ -196,6 +197,13 @@ class Console(LineReceiver):
         )
         running.addErrback(self._failed).addBoth(self._ran)
         self._settle()
+
+    def _note(self, words: list[str]) -> None:
+        """Log who changes something; what comes behind an address may be private."""
+        command = self.factory.commands.table.get(words[0]) if words else None
+        if command is not None and command.isActing:
+            what = " ".join(map(ascii, words[:2]))
+            _log.info("{name} runs {what:.99}", name=self._name, what=what)
 
     async def _tell(self, result: Any, isJSON: bool) -> None:
         """Write what a command gives, as long as there is room, and in turns."""

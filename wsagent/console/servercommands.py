@@ -247,11 +247,13 @@ SERVER_COMMANDS: Final = (
         "TEXT...",
         "Send a text message to all peers",
         ServerCommands.broadcast,
+        isActing=True,
     ),
     Command(
         "drain",
         "",
         "Close all connections with 1001; say so at /ready",
         ServerCommands.drain,
+        isActing=True,
     ),
 )
