@@ -1,5 +1,6 @@
 """L{wsagent.web.passage}: a site on a port of ours, and back."""
 
+import gc
 from itertools import product
 
 from twisted.internet.task import Clock
@@ -139,8 +140,10 @@ class SiteTests(PassageCase):
         """What came is the site's: a connection that stays does not keep it here."""
         self.visit(get(b"/", b"GET", b"Cookie: a=" + b"b" * 4000))
         self.visit(get(b"/", b"GET", b"Cookie: a=" + b"b" * 9000))
-        for wire in self.factory.wires:
-            opening = wire._opening._resume.__self__
+        every = [each for each in gc.get_objects() if type(each) is ServerOpening]
+        openings = [each for each in every if each._factory is self.factory]
+        self.assertEqual(len(openings), len(self.factory.wires))
+        for opening in openings:
             kept = [each for each in vars(opening).values() if isinstance(each, OCTETS)]
             self.assertEqual(b"".join(kept), b"")
             self.assertIsNone(opening._reader)
