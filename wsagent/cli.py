@@ -65,7 +65,7 @@ Left and right choose the order, / looks for a text, q leaves.
 }
 
 _PLACE = """\
-example: twistd -n wsagent --console console.sock
+example: twistd -n wsagent --console unix:console.sock
          wsagent console console.sock
 """
 
