@@ -16,13 +16,11 @@ from twisted.internet.interfaces import IDelayedCall
 
 from .addresses import describeAddress
 from .inspection import AgentReport, Inspection, Sum, Totals
-from .turns import TURN
+from .turns import LOOK, TURN
 from .wire import Wire
 
 ROWS_LIMIT = 200
 """Agents that are shown of a view."""
-_LOOK = 64
-"""Agents between two looks at the clock."""
 _KEPT = 5 * ROWS_LIMIT
 """Agents that are kept until they are put in order, and most forgotten."""
 
@@ -97,7 +95,7 @@ class Survey:
         """Look for a while; the rest after the reactor has done other things."""
         self._call = None
         until = self._clock.seconds() + TURN
-        while wires := list(islice(self._left, _LOOK)):
+        while wires := list(islice(self._left, LOOK)):
             self._sum.add(wires)
             for selection in self._selections.values():
                 selection.add(wires)
@@ -132,7 +130,7 @@ class _Selection:
         """Take those that are open and have the text."""
         found = [wire for wire in wires if wire.isOpen]
         if self._text:
-            found = [wire for wire in found if self._text in _names(wire)]
+            found = [wire for wire in found if self._text in namesOf(wire)]
         self._matching += len(found)
         self._kept += [(self._key(wire), wire) for wire in found]
         if len(self._kept) > _KEPT:
@@ -151,7 +149,7 @@ class _Selection:
         del self._kept[ROWS_LIMIT:]
 
 
-def _names(wire: Any) -> str:
+def namesOf(wire: Any) -> str:
     """Give the names by which an agent is found, in lower case."""
     agent = wire.agent
     return "\n".join(

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 TURN: Final = 0.002
 """Seconds after which the reactor may do something else."""
-_LOOK: Final = 64
+LOOK: Final = 64
 """Items between two looks at the clock."""
 
 _Item = TypeVar("_Item")
@@ -28,7 +28,7 @@ async def inTurns(
     """
     rest = iter(items)
     until = clock.seconds() + TURN
-    while some := list(islice(rest, _LOOK)):
+    while some := list(islice(rest, LOOK)):
         if clock.seconds() >= until:
             await deferLater(clock, 0)
             until = clock.seconds() + TURN

@@ -18,7 +18,7 @@ from wsagent.build import describeBuild
 from wsagent.inspection import AgentReport, Inspection, Totals
 from wsagent.routing import Route
 from wsagent.service import ListeningService
-from wsagent.survey import ROWS_LIMIT, Rows, Survey, View
+from wsagent.survey import ROWS_LIMIT, Rows, Survey, View, namesOf
 from wsagent.turns import inTurns
 from wsagent.wire import Wire
 
@@ -56,9 +56,9 @@ class ServerCommands:
         """List open agents."""
         wanted = text.lower()
         found = {}
-        async for report in self._reports():
-            names = (*report[:4], report.subprotocol or "")
-            if not wanted or wanted in "\n".join(names).lower():
+        async for wire in self._wires():
+            if not wanted or wanted in namesOf(wire):
+                report = self._inspection.report(wire)
                 found[report.address] = {
                     "agent": report.agent,
                     "path": report.path,
