@@ -13,6 +13,7 @@ from twisted.trial._synctest import _logObserver
 from wsagent import Settings
 
 from . import process
+from .browser import Browser
 from .certificates import selfSigned
 from .dialled import Dialled
 from .inside import Listening, pause
@@ -110,6 +111,22 @@ async def listen(failures):  # noqa: ARG001 - it outlives this one
     # The pause of the waiting itself is over, or not quite.
     await pause(0)
     assert [call for call in reactor.getDelayedCalls() if call not in before] == []
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Give a browser that several tests share."""
+    with Browser(tmp_path_factory.mktemp("browser")) as shared:
+        yield shared
+
+
+@pytest.fixture
+def tab(browser):
+    """Give a tab, in whose console there was nothing in the end."""
+    opened = browser.tab()
+    yield opened
+    assert opened.errors == []
+    opened.close()
 
 
 def pytest_configure(config):

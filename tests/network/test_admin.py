@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from wsagent.tokens import addToken
 
-from .browser import Browser, needsBrowser
+from .browser import needsBrowser
 from .client import PATIENCE, Client, dial, dialUnix, readAll, request
 from .process import LOCAL, run, waitUntil
 
@@ -24,22 +24,6 @@ def serve(start):
         return start("--port", LOCAL, "--admin", admin, *options, ports=2)
 
     return serveThem
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Give a browser that several tests share."""
-    with Browser(tmp_path_factory.mktemp("admin")) as shared:
-        yield shared
-
-
-@pytest.fixture
-def tab(browser):
-    """Give a tab, in whose console there was nothing in the end."""
-    opened = browser.tab()
-    yield opened
-    assert opened.errors == []
-    opened.close()
 
 
 class Admin:

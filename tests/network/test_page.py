@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from .browser import PROGRAM, Browser
+from .browser import PROGRAM
 from .client import Client, dial
 from .process import LOCAL, waitUntil
 
@@ -16,22 +16,6 @@ pytestmark = [
 
 NAMES = ("talk", "draw", "count", "trips")
 WIDE, NARROW = (1280, 800), (390, 844)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Give a browser that several tests share."""
-    with Browser(tmp_path_factory.mktemp("page")) as shared:
-        yield shared
-
-
-@pytest.fixture
-def tab(browser):
-    """Give a tab, in whose console there was nothing in the end."""
-    opened = browser.tab()
-    yield opened
-    assert opened.errors == []
-    opened.close()
 
 
 @pytest.fixture

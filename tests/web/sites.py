@@ -7,6 +7,7 @@ import re
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel, Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -160,3 +161,40 @@ def get(target: bytes = b"/", method: bytes = b"GET", *lines: bytes) -> bytes:
 def never(*_) -> Deferred:
     """Decide never."""
     return Deferred()
+
+
+class VisitedCase(SynchronousTestCase):
+    """
+    A server in memory, and who comes; nobody is left in the end, and nothing waits.
+
+    @ivar factory: the server's, of WebSockets.
+    @ivar front: the factory of the port that is come to.
+    """
+
+    def setUp(self):
+        """Have nobody come yet."""
+        self.clock = Clock()
+        self.visitors = []
+        self.addCleanup(self._assertNothingLeft)
+
+    def visit(self, *segments, factory=None, **how) -> Visitor:
+        """Have a client connect, and send segments."""
+        visitor = Visitor(factory or self.front, **how)
+        self.visitors.append(visitor)
+        visitor.send(*segments)
+        return visitor
+
+    def _assertNothingLeft(self):
+        """Have everybody go."""
+        for visitor in self.visitors:
+            visitor.vanish()
+        self.assertEqual([*self.factory.wires], [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def assertEchoes(self, visitor):
+        """Demand that it is a WebSocket by now, and nothing but that."""
+        head, _, frames = visitor.take().partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 101 "), head)
+        visitor.send(HELLO)
+        self.assertEqual(frames + visitor.take(), ECHO)

@@ -3,9 +3,6 @@
 import gc
 from itertools import product
 
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.core.notation import KEY, allCuts, frame, pieces, row
 from tests.safety.octets import replaced, request
 from tests.safety.test_handshake import BAD_HEADS, START_LINES
@@ -15,7 +12,7 @@ from wsagent.prefacing import PrefacedOpening
 from wsagent.server import WebSocketServerFactory
 from wsagent.settings import Settings
 
-from .sites import ECHO, HELLO, UPGRADE, Visitor, get, makeSite, never
+from .sites import ECHO, HELLO, UPGRADE, VisitedCase, get, makeSite, never
 
 BODY = b"Content-Length: 5"
 OCTETS = (bytes, bytearray)
@@ -68,48 +65,24 @@ UNANSWERED = {"bare LF", "a field of 17 KiB", "a target of 17 KiB"}
 """What is no line for a site: it waits for more, or hangs up."""
 
 
-class PassageCase(SynchronousTestCase):
-    """A port with a site; nobody is left in the end, and nothing waits."""
+class PassageCase(VisitedCase):
+    """A port with a site."""
 
     def setUp(self):
         """Make a server and its site."""
-        self.clock = Clock()
-        self.visitors = []
-        self.factory = self.makeFactory()
-        self.addCleanup(self._assertNothingLeft)
+        super().setUp()
+        self.makeFactory()
 
     def makeFactory(self, application=Echo, **settings):
         """Make another server."""
         self.site = makeSite(self.clock)
-        self.factory = WebSocketServerFactory(
+        self.front = self.factory = WebSocketServerFactory(
             application,
             settings=Settings(**settings),
             reactor=self.clock,
             site=self.site,
         )
         return self.factory
-
-    def visit(self, *segments, factory=None, **how) -> Visitor:
-        """Have a client connect, and send segments."""
-        visitor = Visitor(factory or self.factory, **how)
-        self.visitors.append(visitor)
-        visitor.send(*segments)
-        return visitor
-
-    def _assertNothingLeft(self):
-        """Have everybody go."""
-        for visitor in self.visitors:
-            visitor.vanish()
-        self.assertEqual([*self.factory.wires], [])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-    def assertEchoes(self, visitor):
-        """Demand that it is a WebSocket by now, and nothing but that."""
-        head, _, frames = visitor.take().partition(b"\r\n\r\n")
-        self.assertTrue(head.startswith(b"HTTP/1.1 101 "), head)
-        visitor.send(HELLO)
-        self.assertEqual(frames + visitor.take(), ECHO)
 
 
 class SiteTests(PassageCase):

@@ -6,8 +6,6 @@ from klein import Klein
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
@@ -26,7 +24,7 @@ from wsagent.server import WebSocketServerFactory
 from wsagent.settings import Settings
 from wsagent.web.resource import WebSocketResource
 
-from .sites import ECHO, HELLO, OURS, Visitor, get, makeSite, never
+from .sites import ECHO, HELLO, OURS, VisitedCase, Visitor, get, makeSite, never
 
 CLOSE = frame(8, b"\x03\xe8", key=KEY)
 UPGRADE = request(start=b"GET /ws/chat?a HTTP/1.1")
@@ -40,15 +38,13 @@ class Telling(Noting):
         self.sendTextMessage(f"{self.avatar} at {self.request.target}")
 
 
-class ResourceCase(SynchronousTestCase):
-    """A site with a place for WebSockets; nobody is left in the end."""
+class ResourceCase(VisitedCase):
+    """A site with a place for WebSockets."""
 
     def setUp(self):
         """Make it."""
-        self.clock = Clock()
-        self.visitors = []
+        super().setUp()
         self.make()
-        self.addCleanup(self._assertNothingLeft)
 
     def make(self, application=Echo, routes=(), **settings):
         """Make another factory and site."""
@@ -62,36 +58,14 @@ class ResourceCase(SynchronousTestCase):
 
     def put(self, resource):
         """Make a site with a resource."""
-        self.site = makeSite(self.clock)
+        self.front = self.site = makeSite(self.clock)
         self.site.resource.putChild(b"ws", resource)
-
-    def visit(self, *segments) -> Visitor:
-        """Have a client connect, and send segments."""
-        visitor = Visitor(self.site)
-        self.visitors.append(visitor)
-        visitor.send(*segments)
-        return visitor
-
-    def _assertNothingLeft(self):
-        """Have everybody go."""
-        for visitor in self.visitors:
-            visitor.vanish()
-        self.assertEqual([*self.factory.wires], [])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual(self.flushLoggedErrors(), [])
 
     def assertStatus(self, visitor, status):
         """Demand a response."""
         octets = visitor.take()
         self.assertTrue(octets.startswith(b"HTTP/1.1 %d " % status), octets[:99])
         return octets
-
-    def assertEchoes(self, visitor):
-        """Demand that it is a WebSocket by now, and nothing but that."""
-        head, _, frames = visitor.take().partition(b"\r\n\r\n")
-        self.assertTrue(head.startswith(b"HTTP/1.1 101 "), head)
-        visitor.send(HELLO)
-        self.assertEqual(frames + visitor.take(), ECHO)
 
 
 class ResourceTests(ResourceCase):
